@@ -15,7 +15,7 @@ for program in "$@"; do
         failed=$((failed + 1))
         continue
     fi
-    bad=$((bad))
+    bad=$(($bad))
     [ "$status" != 0 ] && [ "$bad" = 0 ] && bad=1
     echo "$name: $((checks - bad)) of $checks"
     [ "$bad" != 0 ] && grep -vE '^Running suite|^[0-9]+%:' "$log" | tail -n 40
