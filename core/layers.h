@@ -1,0 +1,45 @@
+/* The arithmetic of the layers, each as a forward and, where training needs it, a backward function side by side.
+ *
+ * n is the number of positions (of all sequences packed one behind the other). Sums run in a fixed order whatever n is.
+ * Matrix products are not here: training takes them from blas.h, inference from layers_linear.
+ */
+#ifndef CORE_LAYERS_H
+#define CORE_LAYERS_H
+
+#include <stdbool.h>
+
+/* y = x / sqrt(mean(x^2) + eps) * gain for each row (Zhang & Sennrich 2019). x may be strided: row i starts at i * stride.
+ * rstd (n), when not NULL, keeps 1 / sqrt(…) for the backward pass. */
+void layers_norm_forward(const float *x /* (n, C) */, int stride, const float *gain /* (C) */, int n, int C, float eps,
+                         float *y /* (n, C) */, int y_stride, float *rstd /* (n) */);
+/* dx += the gradient with respect to x, dgain += that with respect to the gain. dx must not overlap dy. */
+void layers_norm_backward(const float *x, int stride, const float *gain, const float *rstd, const float *dy, int dy_stride,
+                          int n, int C, float *dx, int dx_stride, float *dgain);
+
+/* cosine and sine of position * theta^(-2i/D) into table (T, D/2, 2) (Su et al. 2021), rounded from double. */
+void layers_rope_table(float *table, int T, int D, double theta);
+/* Rotate one head's vector x (D) in place, halves (i, i + D/2) as Hugging Face pairs them; backward rotates back. */
+void layers_rope_forward(float *x, const float *table_row /* (D/2, 2) */, int D);
+void layers_rope_backward(float *x, const float *table_row, int D);
+
+/* h = silu(g) * u (Shazeer 2020); gu holds a row's g (F) and u (F) side by side. */
+void layers_swiglu_forward(const float *gu /* (n, 2F) */, int n, int F, float *h /* (n, F) */);
+/* gu is overwritten by its own gradient; h receives the forward result again. */
+void layers_swiglu_backward(float *gu /* (n, 2F) */, const float *dh /* (n, F) */, int n, int F, float *h /* (n, F) */);
+
+/* Row-wise softmax in place over the first n_valid numbers; the rest of the row becomes 0. Returns log(sum(exp(x))). */
+float layers_softmax(float *x, int n_valid, int n);
+/* x = exp(x - lse) over the first n_valid numbers, 0 behind them: the softmax again from its stored log-sum. */
+void layers_softmax_again(float *x, int n_valid, int n, float lse);
+/* ds = p * (dp - delta) in dp's place: the gradient of the softmax, with delta = sum(p * dp). */
+void layers_softmax_backward(const float *p, float *dp, int n, float delta, float scale);
+
+float layers_dot(const float *a, const float *b, int n);
+void layers_add(float *y, const float *x, int n);                 /* y += x */
+void layers_scaled_add(float *y, const float *x, float a, int n); /* y += a x */
+double layers_square_sum(const float *x, long n);
+
+/* y (n, rows) = x (n, k) w^T, w (rows, k): the same order of summation for every pair whatever n is. */
+void layers_linear(const float *x, int n, const float *w, int rows, int k, float *y);
+
+#endif
