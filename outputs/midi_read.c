@@ -213,8 +213,8 @@ static bool unwrap(struct reader *reader, struct error *error)
 {
     if (reader->n < 12 || memcmp(reader->data, "RIFF", 4) != 0) return true;
     if (memcmp(reader->data + 8, "RMID", 4) != 0)
-        return error_set(error, ERROR_INPUT, "MIDI: a RIFF file of another kind (%.4s?); RMID is wanted",
-                         memcmp(reader->data + 8, "WAVE", 4) == 0 ? "WAVE" : "else");
+        return error_set(error, ERROR_INPUT, "MIDI: a RIFF file of another kind%s; RMID is wanted",
+                         memcmp(reader->data + 8, "WAVE", 4) == 0 ? " (WAVE)" : "");
     reader->at = 12;
     while (reader_left(reader) >= 8) {
         const uint8_t *name = reader_take(reader, 4);

@@ -4,7 +4,7 @@
  * together with the table of what may follow what (music_grammar.c) is the grammar. A piece:
  *
  *     piece   = metre key tempo  program+  bar-line+                     one program for each part, at most 16
- *     bar-line= bar [metre] [key] [tempo]  line*                         only what changes; the key never to "none"
+ *     bar-line= bar [metre] [key] [tempo]  line*                         only what changes, so none in the first; no key "none"
  *     line    = [part]  (pos note+)+                                     parts ascending; no `part` in a piece of one part
  *     note    = [velocity] pitch duration                                positions and, at one position, pitches ascending
  *

@@ -45,14 +45,15 @@ void music_grammar_start(struct music_grammar *grammar)
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
 }
 
-/* May this value of a kind that `follow` lets through come here? In the header metre, key and tempo are still -1. */
+/* May this value of a kind that `follow` lets through come here? In the header metre, key and tempo are
+ * still -1; the first bar cannot change what the header has just said. */
 static bool value_fits(const struct music_grammar *g, enum music_kind kind, int value)
 {
     switch (kind) {
     case MUSIC_BAR: return g->bars < MUSIC_BARS_MOST;
-    case MUSIC_METRE: return value != g->metre;
-    case MUSIC_KEY: return value != g->key && (g->key < 0 || value != MUSIC_KEY_NONE);
-    case MUSIC_TEMPO: return value != g->tempo;
+    case MUSIC_METRE: return value != g->metre && g->bars != 1;
+    case MUSIC_KEY: return value != g->key && g->bars != 1 && (g->key < 0 || value != MUSIC_KEY_NONE);
+    case MUSIC_TEMPO: return value != g->tempo && g->bars != 1;
     case MUSIC_PROGRAM: return g->parts < MUSIC_PARTS_MOST;
     case MUSIC_PART: return g->parts > 1 && value > g->part && value < g->parts;
     case MUSIC_POS: return g->part >= 0 && value > g->pos && value < music_metre_steps(g->metre);
