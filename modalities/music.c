@@ -4,6 +4,8 @@
 #include "outputs/midi.h"
 #include "outputs/wav.h"
 
+#include <string.h>
+
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
     if (!midi_read(data, n, &out->score, error)) return false;
@@ -30,7 +32,10 @@ static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, str
 
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
 {
-    if (file_has_extension(extension, ".wav") || file_has_extension("x.wav", extension)) return wav_render(&piece->score, how->soundfont, out, error);
+    if (file_has_extension(extension, ".wav")) {
+        bool own = how->soundfont != NULL && strcmp(how->soundfont, "none") == 0;
+        return wav_render(&piece->score, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
+    }
     return midi_write(&piece->score, out, error);
 }
 
