@@ -27,7 +27,7 @@ struct codes_options {
     int patterns;            /* entries of the pattern codebook */
     uint64_t seed;
 };
-#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1024, .seed = 1})
+#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1536, .seed = 1})
 
 /* Called now and then while training; returning false stops (ERROR_STOPPED). */
 typedef bool codes_progress(void *context, const char *what, int done, int total);
