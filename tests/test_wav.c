@@ -104,11 +104,12 @@ START_TEST(every_program_and_drum_sounds)
         float *samples = mem_alloc(frames * 2, sizeof *samples, &error);
         ck_assert(synth_render(&score, &timeline, samples, frames, &error));
         float peak = 0;
+        bool finite = true; /* a check of Check's for every sample would take most of the time */
         for (size_t k = 0; k < frames * 2; k++) {
-            ck_assert(isfinite(samples[k]));
+            finite = finite && isfinite(samples[k]);
             if (fabsf(samples[k]) > peak) peak = fabsf(samples[k]);
         }
-        ck_assert_msg(peak > .02f && peak < 2, "program %d: peak %.3f", i, (double)peak);
+        ck_assert_msg(finite && peak > .02f && peak < 2, "program %d: peak %.3f", i, (double)peak);
         mem_free(samples);
         timeline_free(&timeline);
         score_free(&score);
