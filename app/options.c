@@ -1,0 +1,220 @@
+/* The table of options and what walks it; see options.h. */
+#include "app/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_type { FLAG, INTEGER, REAL, TEXT, LIST };
+
+struct option {
+    const char *name;
+    char letter;
+    enum option_type type;
+    double low, high;        /* INTEGER, REAL */
+    double absent;           /* value when not given; NAN = none */
+    unsigned verbs;
+    const char *value;       /* how the value is called in --help */
+    const char *help;
+};
+
+#define NONE ((double)NAN)
+static const struct option TABLE[OPTIONS] = {
+    [OPTION_HELP] = {"help", 'h', FLAG, 0, 1, 0, FOR_ALL, NULL, "this page"},
+    [OPTION_MODEL] = {"model", 'm', TEXT, 0, 0, NONE, FOR_ALL & ~(unsigned)FOR_TRAIN, "DIR", "model directory (default: the shipped model)"},
+    [OPTION_OUTPUT] = {"output", 'o', TEXT, 0, 0, NONE, FOR_MAKE | FOR_TOKENS | FOR_REDO, "PATH", "file or folder to write; the extension picks the kind"},
+    [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_TOKENS | FOR_REDO, NULL, "replace files that exist"},
+    [OPTION_JSON] = {"json", 0, FLAG, 0, 1, 0, FOR_ALL & ~(unsigned)FOR_TRAIN, NULL, "print one JSON object"},
+    [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress"},
+    [OPTION_SEED] = {"seed", 's', INTEGER, 0, 9007199254740992.0, NONE, FOR_SAMPLING | FOR_TRAIN, "N", "seed of the random draws (default: one is drawn and printed)"},
+    [OPTION_COUNT] = {"count", 'n', INTEGER, 1, 1000, 1, FOR_MAKE, "N", "number of pieces"},
+    [OPTION_THREADS] = {"threads", 0, INTEGER, 1, 64, 0, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "N", "threads (default: one a processor)"},
+    [OPTION_DO_SAMPLE] = {"do-sample", 0, FLAG, 0, 1, 0, FOR_SAMPLING, NULL, "draw from the distribution (generate: default is greedy)"},
+    [OPTION_GREEDY] = {"greedy", 0, FLAG, 0, 1, 0, FOR_SAMPLING, NULL, "always the likeliest token"},
+    [OPTION_TEMPERATURE] = {"temperature", 't', REAL, 0.01, 100, NONE, FOR_SAMPLING, "X", "below 1: safer, above 1: wilder"},
+    [OPTION_TOP_K] = {"top-k", 'k', INTEGER, 0, 1048576, NONE, FOR_SAMPLING, "N", "only the N likeliest tokens; 0 = all"},
+    [OPTION_TOP_P] = {"top-p", 'p', REAL, 0, 1, NONE, FOR_SAMPLING, "X", "only the likeliest tokens that sum to X"},
+    [OPTION_MIN_P] = {"min-p", 0, REAL, 0, 1, 0, FOR_SAMPLING, "X", "only tokens at least X times as likely as the likeliest"},
+    [OPTION_TYPICAL_P] = {"typical-p", 0, REAL, 0.000001, 1, 1, FOR_SAMPLING, "X", "locally typical sampling"},
+    [OPTION_EPSILON_CUTOFF] = {"epsilon-cutoff", 0, REAL, 0, 0.999, 0, FOR_SAMPLING, "X", "drop tokens less likely than X"},
+    [OPTION_ETA_CUTOFF] = {"eta-cutoff", 0, REAL, 0, 0.999, 0, FOR_SAMPLING, "X", "the same with an entropy-dependent bound"},
+    [OPTION_REPETITION_PENALTY] = {"repetition-penalty", 0, REAL, 0.01, 100, 1, FOR_SAMPLING, "X", "above 1: tokens that occurred become less likely"},
+    [OPTION_NO_REPEAT_NGRAM_SIZE] = {"no-repeat-ngram-size", 0, INTEGER, 0, 1024, 0, FOR_SAMPLING, "N", "no N tokens in a row occur twice"},
+    [OPTION_BAD_WORDS_IDS] = {"bad-words-ids", 0, TEXT, 0, 0, NONE, FOR_SAMPLING, "JSON", "lists of ids that must not occur: \"[[5],[7,9]]\""},
+    [OPTION_SUPPRESS_TOKENS] = {"suppress-tokens", 0, TEXT, 0, 0, NONE, FOR_SAMPLING, "JSON", "ids that are never taken: \"[3,4]\""},
+    [OPTION_FORCED_EOS] = {"forced-eos-token-id", 0, INTEGER, 0, 1048576, NONE, FOR_GENERATE, "ID", "id forced at the last place"},
+    [OPTION_MIN_NEW_TOKENS] = {"min-new-tokens", 0, INTEGER, 0, 1048576, 0, FOR_SAMPLING, "N", "no end before N new tokens"},
+    [OPTION_MAX_NEW_TOKENS] = {"max-new-tokens", 0, INTEGER, 1, 1048576, NONE, FOR_SAMPLING, "N", "at most N new tokens"},
+    [OPTION_MAX_LENGTH] = {"max-length", 0, INTEGER, 1, 1048576, NONE, FOR_SAMPLING, "N", "at most N tokens with the prompt"},
+    [OPTION_GUIDANCE_SCALE] = {"guidance-scale", 0, REAL, 0, 20, NONE, FOR_PLAY | FOR_DRAW | FOR_COMPOSE, "X", "above 1: closer to the prompt (classifier-free guidance)"},
+    [OPTION_NEGATIVE_PROMPT] = {"negative-prompt", 0, TEXT, 0, 0, NONE, FOR_PLAY | FOR_DRAW, "TEXT", "what guidance steers away from"},
+    [OPTION_IDS] = {"ids", 0, TEXT, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\""},
+    [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO, "N", "each pixel becomes N x N in the PNG"},
+    [OPTION_SOUNDFONT] = {"soundfont", 0, TEXT, 0, 0, NONE, FOR_PLAY | FOR_COMPOSE | FOR_REDO, "FILE", "soundfont for the WAV; \"none\" = the built-in synth"},
+    [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE, NULL, "do not show the picture in the terminal"},
+    [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},
+    [OPTION_DATA] = {"data", 0, LIST, 0, 0, NONE, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "PATH[=WEIGHT]", "folder, .txt, .mid, .png or .jsonl; may be repeated"},
+    [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "folder of the new model"},
+    [OPTION_INIT] = {"init", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "start from this model's weights and tokenizers"},
+    [OPTION_RESUME] = {"resume", 0, FLAG, 0, 1, 0, FOR_TRAIN, NULL, "go on from the last checkpoint in --out"},
+    [OPTION_PRESET] = {"preset", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "size: tiny, small, default or large"},
+    [OPTION_CONFIG] = {"config", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "folder with a config.json that gives the size"},
+    [OPTION_STEPS] = {"steps", 0, INTEGER, 1, 100000000, NONE, FOR_TRAIN, "N", "steps in all (default: from --tokens)"},
+    [OPTION_TOKENS] = {"tokens", 0, REAL, 1, 1e13, 20e6, FOR_TRAIN, "N", "tokens in all"},
+    [OPTION_BATCH] = {"batch", 0, INTEGER, 16, 1048576, 8192, FOR_TRAIN, "N", "tokens a step"},
+    [OPTION_MICRO] = {"micro", 0, INTEGER, 16, 65536, 2048, FOR_TRAIN, "N", "tokens of one pass of one thread"},
+    [OPTION_RATE] = {"learning-rate", 0, REAL, 0.0000001, 1, 0.003, FOR_TRAIN, "X", "peak learning rate"},
+    [OPTION_WARMUP] = {"warmup", 0, INTEGER, 0, 100000000, NONE, FOR_TRAIN, "N", "steps of warm-up (default: 3 % of the steps)"},
+    [OPTION_DECAY] = {"decay", 0, INTEGER, 0, 100000000, NONE, FOR_TRAIN, "N", "steps of decay at the end (default: 25 % of the steps)"},
+    [OPTION_OPTIMIZER] = {"optimizer", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "muon (default) or adamw"},
+    [OPTION_WEIGHT_DECAY] = {"weight-decay", 0, REAL, 0, 1, 0.1, FOR_TRAIN, "X", "decoupled weight decay of the matrices"},
+    [OPTION_CLIP] = {"clip", 0, REAL, 0, 1000, 1, FOR_TRAIN, "X", "largest gradient norm; 0 = off"},
+    [OPTION_VALID_EVERY] = {"valid-every", 0, INTEGER, 1, 100000000, 200, FOR_TRAIN, "N", "steps between validations"},
+    [OPTION_VALID_TOKENS] = {"valid-tokens", 0, INTEGER, 1, 100000000, 16384, FOR_TRAIN, "N", "tokens of each source in a validation"},
+    [OPTION_SAVE_EVERY] = {"save-every", 0, INTEGER, 1, 100000000, 200, FOR_TRAIN, "N", "steps between checkpoints"},
+    [OPTION_VOCABULARY] = {"vocabulary", 0, INTEGER, 300, 65536, 4096, FOR_TRAIN | FOR_TOKENS, "N", "size of the text vocabulary"},
+    [OPTION_COLOURS] = {"palette-colours", 0, INTEGER, 16, 4096, 1024, FOR_TRAIN, "N", "colours of the master palette"},
+    [OPTION_PATTERNS] = {"patterns", 0, INTEGER, 64, 8192, 1536, FOR_TRAIN, "N", "patterns of the image codebook"},
+    [OPTION_STORE] = {"store", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "TYPE", "weights of the finished model: f16 (default), bf16 or f32"},
+    [OPTION_SPLIT] = {"split", 0, TEXT, 0, 0, NONE, FOR_EVAL | FOR_TOKENS, "NAME", "train, valid or test (default: test)"},
+    [OPTION_TOKENIZER] = {"tokenizer", 0, TEXT, 0, 0, NONE, FOR_TOKENS, "FILE", "a tokenizer.json instead of the model's"},
+    [OPTION_SPECIALS] = {"specials", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "recognise special tokens in the text"},
+    [OPTION_BATCHED] = {"batched", 0, FLAG, 0, 1, 0, FOR_LOGITS, NULL, "through the training pass instead of the KV cache"},
+};
+
+const char *option_name(enum option_id id) { return TABLE[id].name; }
+
+static bool same_name(const char *given, size_t n, const char *name)
+{
+    if (strlen(name) != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if ((given[i] == '_' ? '-' : given[i]) != name[i]) return false;
+    return true;
+}
+
+/* How many letters two names differ by, roughly: for "did you mean". */
+static int distance(const char *a, size_t n, const char *b)
+{
+    int row[64], m = (int)strlen(b);
+    if (n >= 64 || m >= 64) return 99;
+    for (int j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 0; i < n; i++) {
+        int corner = row[0];
+        row[0] = (int)i + 1;
+        for (int j = 1; j <= m; j++) {
+            int keep = row[j], change = corner + (a[i] != b[j - 1]);
+            row[j] = row[j] + 1 < change ? row[j] + 1 : change;
+            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+            corner = keep;
+        }
+    }
+    return row[m];
+}
+
+static int find_long(const char *name, size_t n, unsigned who, struct error *error)
+{
+    int close = -1, least = 4;
+    for (int i = 0; i < OPTIONS; i++) {
+        if (!(TABLE[i].verbs & who)) continue;
+        if (same_name(name, n, TABLE[i].name)) return i;
+        int d = distance(name, n, TABLE[i].name);
+        if (d < least) least = d, close = i;
+    }
+    if (close >= 0) error_set(error, ERROR_USAGE, "unknown option --%.*s; did you mean --%s?", (int)n, name, TABLE[close].name);
+    else error_set(error, ERROR_USAGE, "unknown option --%.*s; --help lists the options", (int)n, name);
+    return -1;
+}
+
+static int find_short(char letter, unsigned who, struct error *error)
+{
+    for (int i = 0; i < OPTIONS; i++)
+        if ((TABLE[i].verbs & who) && TABLE[i].letter == letter) return i;
+    error_set(error, ERROR_USAGE, "unknown option -%c; --help lists the options", letter);
+    return -1;
+}
+
+static bool set_number(const struct option *o, const char *text, struct option_value *value, struct error *error)
+{
+    char *end;
+    errno = 0;
+    double x = strtod(text, &end);
+    bool ok = end != text && *end == '\0' && errno == 0 && isfinite(x);
+    if (ok && o->type == INTEGER && floor(x) != x) ok = false;
+    if (!ok) return error_set(error, ERROR_USAGE, "--%s: '%.60s' is no %s; %.15g to %.15g is wanted", o->name, text, o->type == INTEGER ? "whole number" : "number", o->low, o->high);
+    if (x < o->low || x > o->high) return error_set(error, ERROR_USAGE, "--%s: %.15g is out of range; %.15g to %.15g is wanted", o->name, x, o->low, o->high);
+    value->number = x;
+    return true;
+}
+
+static bool set(enum option_id id, const char *text, struct arguments *out, struct error *error)
+{
+    const struct option *o = &TABLE[id];
+    struct option_value *value = &out->option[id];
+    if (value->given && o->type != LIST && o->type != FLAG) return error_set(error, ERROR_USAGE, "--%s: given twice; once is wanted", o->name);
+    value->given = true;
+    value->text = text;
+    if (o->type == FLAG) { value->number = 1; return true; }
+    if (o->type == INTEGER || o->type == REAL) return set_number(o, text, value, error);
+    if (text[0] == '\0' && id != OPTION_NEGATIVE_PROMPT) return error_set(error, ERROR_USAGE, "--%s: is empty; %s is wanted", o->name, o->value);
+    if (o->type == LIST) {
+        if (value->n == VALUES_MOST) return error_set(error, ERROR_USAGE, "--%s: given more than %d times", o->name, VALUES_MOST);
+        value->list[value->n++] = text;
+    }
+    return true;
+}
+
+/* One argument that starts with '-'; *at moves past a value taken from the next argument. */
+static bool parse_option(int argc, char **argv, int *at, unsigned who, struct arguments *out, struct error *error)
+{
+    const char *given = argv[*at], *value = NULL;
+    int id;
+    if (given[1] == '-') {
+        const char *equals = strchr(given, '=');
+        size_t n = equals == NULL ? strlen(given + 2) : (size_t)(equals - given - 2);
+        id = find_long(given + 2, n, who, error);
+        if (equals != NULL) value = equals + 1;
+    } else {
+        id = find_short(given[1], who, error);
+        if (given[2] != '\0') value = given + 2;
+    }
+    if (id < 0) return false;
+    if (TABLE[id].type == FLAG) {
+        if (value != NULL) return error_set(error, ERROR_USAGE, "--%s: takes no value, but '%.60s' was given", TABLE[id].name, value);
+    } else if (value == NULL) {
+        if (*at + 1 >= argc) return error_set(error, ERROR_USAGE, "--%s: the value is missing; %s is wanted", TABLE[id].name, TABLE[id].value);
+        value = argv[++*at];
+    }
+    return set((enum option_id)id, value, out, error);
+}
+
+bool options_parse(int argc, char **argv, unsigned who, struct arguments *out, struct error *error)
+{
+    *out = (struct arguments){0};
+    for (int i = 0; i < OPTIONS; i++) out->option[i].number = isnan(TABLE[i].absent) ? 0 : TABLE[i].absent;
+    bool only_words = false;
+    for (int at = 0; at < argc; at++) {
+        const char *a = argv[at];
+        if (!only_words && strcmp(a, "--") == 0) only_words = true;
+        else if (!only_words && a[0] == '-' && a[1] != '\0') {
+            if (!parse_option(argc, argv, &at, who, out, error)) return false;
+        } else if (out->words == VALUES_MOST) return error_set(error, ERROR_USAGE, "more than %d arguments", VALUES_MOST);
+        else out->word[out->words++] = a;
+    }
+    return true;
+}
+
+void options_help(unsigned who)
+{
+    for (int i = 0; i < OPTIONS; i++) {
+        const struct option *o = &TABLE[i];
+        char left[64], letter[8] = "    ";
+        if (!(o->verbs & who)) continue;
+        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-36s %s", left, o->help);
+        if ((o->type == INTEGER || o->type == REAL) && !isnan(o->absent) && o->absent != 0) printf(" (%.15g)", o->absent);
+        putchar('\n');
+    }
+}

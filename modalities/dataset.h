@@ -1,0 +1,72 @@
+/* Data sets: folders and files of texts, tunes and sprites with their captions, made into pieces of ids.
+ *
+ * A data set is a file (.txt, .mid, .png, .jsonl) or a folder. A folder may hold metadata.jsonl, a line of JSON for each
+ * file: `file_name`, `text` (the caption), `alt` (more captions), `title`, `split` (train, valid or test). Without it all
+ * files below the folder are taken; a caption then comes from name.txt beside name.mid or name.png, else from the file's
+ * name, and the split from a hash of the name (90/5/5). A .jsonl file holds ideas: `idea`, `text`, `music`, `picture`.
+ *
+ * Work goes in two steps: dataset_scan lists items and captions (what tokenizers are trained on); dataset_encode makes
+ * the pieces, none longer than the context: long texts are cut at paragraphs, long tunes at bar lines. A data set is
+ * then a source of the training stream, which draws a form and a caption for a piece each time (forms.h).
+ */
+#ifndef MODALITIES_DATASET_H
+#define MODALITIES_DATASET_H
+
+#include "core/stream.h"
+#include "core/threads.h"
+#include "modalities/forms.h"
+
+enum split { SPLIT_TRAIN, SPLIT_VALID, SPLIT_TEST, SPLITS };
+const char *split_name(enum split split);
+bool split_of(const char *name, enum split *out);
+
+enum { DATASET_CAPTIONS = 4 };
+enum item_kind { ITEM_TEXT, ITEM_MUSIC, ITEM_IMAGE, ITEM_IDEA };   /* the first three as enum modality_kind */
+
+struct dataset_item {
+    enum item_kind kind;
+    enum split split;
+    char *path;                        /* owned; NULL for an idea */
+    char *caption[DATASET_CAPTIONS];   /* owned; of an idea: idea, text, music, picture */
+    int captions;
+};
+
+struct dataset_piece {
+    enum item_kind kind;
+    bool opens, closes;                /* a text's first and last piece; others are both */
+    struct ids payload, mirrored;      /* joint ids; mirrored only of pictures */
+    struct ids caption[DATASET_CAPTIONS];
+    int captions;
+    bool may_mirror, may_transpose;    /* its captions stay true */
+};
+
+struct dataset {
+    char *name;                        /* file name of its path, owned */
+    char *path;
+    double weight;
+    uint64_t seed;
+    struct dataset_item *items;
+    size_t n;
+    const struct vocabulary *vocabulary;
+    struct dataset_piece *pieces[SPLITS];
+    size_t pieces_n[SPLITS];
+    uint64_t bytes[SPLITS];            /* of text in the pieces */
+    uint64_t notes[SPLITS], pixels[SPLITS];
+    size_t refused;                    /* files that could not be read */
+    char first_refusal[300];
+};
+
+bool dataset_scan(const char *path, struct dataset *out, struct error *error);
+void dataset_free(struct dataset *dataset);
+
+/* Make the pieces of the splits marked in `wanted`, of at most T positions. Files that cannot be read are counted and
+ * left out; it is an error when none can. */
+bool dataset_encode(struct dataset *dataset, const struct vocabulary *v, int T, const bool wanted[SPLITS], struct threads *pool, struct error *error);
+
+/* A piece in its plain form (forward, with its first caption): evaluation, `tokens encode --data`. */
+bool dataset_plain(const struct dataset *dataset, enum split split, size_t index, struct ids *out, struct error *error);
+
+/* The data set as a source of the training stream. */
+struct stream_source dataset_source(struct dataset *dataset);
+
+#endif

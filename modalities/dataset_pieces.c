@@ -1,0 +1,308 @@
+/* Data sets: making pieces of items, and drawing them in their forms; see dataset.h.
+ *
+ * Items are encoded side by side on the pool's threads, each into its own list, and put together in their order. */
+#include "core/mem.h"
+#include "core/random.h"
+#include "modalities/dataset.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Shares of the forms in training. */
+static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5;
+enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5 };
+
+struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
+struct job { struct dataset *d; const struct dataset_item **items; struct made *made; int most; };
+
+static struct dataset_piece *add_piece(struct made *m, enum item_kind kind, struct error *error)
+{
+    if (m->n == m->room) {
+        size_t more = m->room == 0 ? 1 : m->room * 2;
+        struct dataset_piece *pieces = mem_resize(m->pieces, more, sizeof *pieces, error);
+        if (pieces == NULL) return NULL;
+        m->pieces = pieces;
+        m->room = more;
+    }
+    m->pieces[m->n] = (struct dataset_piece){.kind = kind, .opens = true, .closes = true};
+    return &m->pieces[m->n++];
+}
+
+/* ---- texts: cut at the last paragraph, line or sentence end that fits ---- */
+
+/* Where to cut n ids from `at`: behind the last token that ends in a line break in the second half, else at the limit. */
+static size_t text_cut(const struct vocabulary *v, const struct ids *all, size_t at, size_t most)
+{
+    if (all->n - at <= most) return all->n;
+    for (size_t i = at + most; i > at + most / 2; i--) {
+        size_t n;
+        const uint8_t *p = bpe_token(v->bpe, all->id[i - 1], &n);
+        if (p != NULL && n > 0 && p[n - 1] == '\n') return i;
+    }
+    return at + most;
+}
+
+static bool make_text(const struct job *job, const struct piece *piece, struct made *m, struct error *error)
+{
+    struct ids all = {0};
+    const struct vocabulary *v = job->d->vocabulary;
+    bool ok = modality_text.encode(v, piece, &all, NULL, error);
+    for (size_t at = 0; ok && at < all.n;) {
+        size_t end = text_cut(v, &all, at, (size_t)job->most);
+        struct dataset_piece *p = add_piece(m, ITEM_TEXT, error);
+        ok = p != NULL && ids_append_many(&p->payload, all.id + at, end - at, error);
+        if (ok) p->opens = at == 0, p->closes = end == all.n;
+        at = end;
+    }
+    ids_free(&all);
+    return ok;
+}
+
+/* ---- tunes: cut at bar lines ---- */
+
+struct splitting { struct made *made; int32_t first; };
+
+static bool take_excerpt(void *context, const int32_t *ids, size_t n, int first_bar, int bars, struct error *error)
+{
+    struct splitting *s = context;
+    (void)first_bar, (void)bars;
+    struct dataset_piece *p = add_piece(s->made, ITEM_MUSIC, error);
+    if (p == NULL || !ids_append_many(&p->payload, ids, n, error)) return false;
+    for (size_t i = 0; i < n; i++) p->payload.id[i] += s->first;
+    p->may_transpose = true;
+    return true;
+}
+
+static bool make_music(const struct job *job, const struct piece *piece, struct made *m, struct error *error)
+{
+    struct ids local = {0};
+    struct splitting s = {m, job->d->vocabulary->music_first};
+    bool ok = music_encode(&piece->score, &local, NULL, error) && music_split(local.id, local.n, (size_t)job->most, take_excerpt, &s, NULL, error);
+    m->notes = piece->score.notes;
+    ids_free(&local);
+    return ok;
+}
+
+/* ---- sprites: as they are and mirrored ---- */
+
+static bool make_image(const struct job *job, struct piece *piece, struct made *m, struct error *error)
+{
+    const struct vocabulary *v = job->d->vocabulary;
+    struct dataset_piece *p = add_piece(m, ITEM_IMAGE, error);
+    if (p == NULL || !modality_image.encode(v, piece, &p->payload, NULL, error)) return false;
+    sprite_flip(&piece->sprite);
+    p->may_mirror = true;
+    return modality_image.encode(v, piece, &p->mirrored, NULL, error);
+}
+
+static bool make_idea(const struct job *job, const struct dataset_item *item, struct made *m, struct error *error)
+{
+    const struct vocabulary *v = job->d->vocabulary;
+    static const int32_t starts[] = {SPECIAL_IDEA, SPECIAL_TEXT, SPECIAL_MUSIC, SPECIAL_IMAGE};
+    struct dataset_piece *p = add_piece(m, ITEM_IDEA, error);
+    bool ok = p != NULL;
+    for (int i = 0; ok && i < DATASET_CAPTIONS; i++) ok = ids_append(&p->payload, starts[i], error) && form_words(v, item->caption[i], &p->payload, error);
+    return ok;
+}
+
+/* ---- captions ---- */
+
+static bool has_word(const char *text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *at = strstr(text, words[i]);
+        size_t length = strlen(words[i]);
+        if (at != NULL && (at == text || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[length])) return true;
+    }
+    return false;
+}
+
+static bool make_captions(const struct vocabulary *v, const struct dataset_item *item, struct dataset_piece *p, bool excerpt, struct error *error)
+{
+    static const char *const sided[] = {"left", "right", "flag", "letter", "east", "west"};
+    static const char *const keyed[] = {"major", "minor"};
+    for (int i = 0; i < item->captions; i++) {
+        struct ids words = {0};
+        if (excerpt && strstr(item->caption[i], "-bar") != NULL) continue;       /* counts the bars of the whole tune */
+        if (has_word(item->caption[i], sided, sizeof sided / sizeof *sided)) p->may_mirror = false;
+        if (has_word(item->caption[i], keyed, sizeof keyed / sizeof *keyed)) p->may_transpose = false;
+        if (!form_words(v, item->caption[i], &words, error)) { ids_free(&words); return false; }
+        if (words.n > CAPTION_MOST) ids_free(&words);
+        else p->caption[p->captions++] = words;
+    }
+    return true;
+}
+
+/* ---- one item ---- */
+
+static void make(void *context, int index, int worker)
+{
+    const struct job *job = context;
+    const struct dataset_item *item = job->items[index];
+    struct made *m = &job->made[index];
+    struct piece piece = {0};
+    struct error *error = &m->error;
+    (void)worker;
+    bool ok = item->kind == ITEM_IDEA ? make_idea(job, item, m, error) : modality_read_file(item->path, &piece, error);
+    if (ok && item->kind == ITEM_TEXT) ok = make_text(job, &piece, m, error);
+    if (ok && item->kind == ITEM_MUSIC) ok = make_music(job, &piece, m, error);
+    if (ok && item->kind == ITEM_IMAGE) ok = make_image(job, &piece, m, error);
+    if (!ok && item->path != NULL && strstr(error->text, item->path) == NULL) error_prefix(error, "%s", item->path);
+    for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA; i++)
+        ok = make_captions(job->d->vocabulary, item, &m->pieces[i], m->n > 1, error);
+    piece_free(&piece);
+}
+
+static void count(struct dataset *d, enum split split, const struct dataset_piece *p)
+{
+    if (p->kind == ITEM_IMAGE) d->pixels[split] += p->payload.id[0] == d->vocabulary->image_first ? SPRITE_PIXELS : SPRITE_PIXELS / 4;
+    if (p->kind != ITEM_TEXT) return;
+    for (size_t i = 0; i < p->payload.n; i++) {
+        size_t n = 0;
+        (void)bpe_token(d->vocabulary->bpe, p->payload.id[i], &n);
+        d->bytes[split] += n;
+    }
+}
+
+static void gather(struct dataset *d, const struct job *job, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct made *m = &job->made[i];
+        enum split split = job->items[i]->split;
+        if (m->error.kind != ERROR_NONE && d->refused++ == 0) snprintf(d->first_refusal, sizeof d->first_refusal, "%.299s", m->error.text);
+        for (size_t k = 0; k < m->n; k++) {
+            if (m->error.kind != ERROR_NONE) {
+                ids_free(&m->pieces[k].payload), ids_free(&m->pieces[k].mirrored);
+                for (int c = 0; c < DATASET_CAPTIONS; c++) ids_free(&m->pieces[k].caption[c]);
+                continue;
+            }
+            d->pieces[split][d->pieces_n[split]++] = m->pieces[k];
+            count(d, split, &m->pieces[k]);
+        }
+        if (m->error.kind == ERROR_NONE) d->notes[split] += m->notes;
+        mem_free(m->pieces);
+    }
+}
+
+/* One long text has no items to hold out: every twentieth of its pieces becomes validation, the one before it test. */
+static void hold_out(struct dataset *d, struct dataset_piece *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum split to = i % 20 == 19 ? SPLIT_VALID : i % 20 == 9 ? SPLIT_TEST : SPLIT_TRAIN;
+        d->pieces[to][d->pieces_n[to]++] = all[i];
+    }
+}
+
+static bool share_out(struct dataset *d, struct error *error)
+{
+    size_t n = d->pieces_n[SPLIT_TRAIN];
+    if (d->n != 1 || n < 20 || d->items[0].kind != ITEM_TEXT) return true;
+    struct dataset_piece *all = mem_alloc(n, sizeof *all, error);
+    if (all == NULL) return false;
+    memcpy(all, d->pieces[SPLIT_TRAIN], n * sizeof *all);
+    for (int s = 0; s < SPLITS; s++) {
+        struct dataset_piece *room = mem_resize(d->pieces[s], n, sizeof *room, error);
+        if (room == NULL) { mem_free(all); return false; }
+        d->pieces[s] = room, d->pieces_n[s] = 0;
+    }
+    hold_out(d, all, n);
+    mem_free(all);
+    return true;
+}
+
+static bool run(struct dataset *d, struct job *job, size_t n, struct threads *pool, struct error *error)
+{
+    size_t total[SPLITS] = {0};
+    threads_run(pool, (int)n, make, job);
+    for (size_t i = 0; i < n; i++) {
+        total[job->items[i]->split] += job->made[i].n;
+        if (job->made[i].error.kind == ERROR_MEMORY) { *error = job->made[i].error; return false; }
+    }
+    for (int s = 0; s < SPLITS; s++)
+        if ((d->pieces[s] = mem_alloc(total[s], sizeof **d->pieces, error)) == NULL) return false;
+    gather(d, job, n);
+    if (n > 0 && d->refused == n) return error_set(error, ERROR_INPUT, "%s: none of its %zu files can be used; the first: %s", d->path, n, d->first_refusal);
+    return share_out(d, error);
+}
+
+bool dataset_encode(struct dataset *d, const struct vocabulary *v, int T, const bool wanted[SPLITS], struct threads *pool, struct error *error)
+{
+    struct job job = {.d = d, .most = form_payload_most(T)};
+    size_t n = 0;
+    d->vocabulary = v;
+    job.items = mem_alloc(d->n, sizeof *job.items, error);
+    for (size_t i = 0; job.items != NULL && i < d->n; i++)
+        if (wanted[d->items[i].split] || d->n == 1) job.items[n++] = &d->items[i];
+    job.made = mem_alloc(n, sizeof *job.made, error);
+    bool ok = job.items != NULL && job.made != NULL && run(d, &job, n, pool, error);
+    mem_free(job.items);
+    mem_free(job.made);
+    return ok;
+}
+
+/* ---- forms ---- */
+
+static bool forward(const struct dataset_piece *p, const struct ids *caption, const struct ids *payload, struct ids *out, struct error *error)
+{
+    bool ok = ids_append(out, SPECIAL_BOS, error);
+    if (ok && caption != NULL) ok = ids_append(out, SPECIAL_CAPTION, error) && ids_append_many(out, caption->id, caption->n, error);
+    if (ok && p->kind != ITEM_IDEA) ok = ids_append(out, (int32_t)modality_of((enum modality_kind)p->kind)->start, error);
+    return ok && ids_append_many(out, payload->id, payload->n, error) && (!p->closes || ids_append(out, SPECIAL_EOS, error));
+}
+
+static bool reverse(const struct dataset_piece *p, const struct ids *caption, const struct ids *payload, struct ids *out, struct error *error)
+{
+    return form_describe(NULL, (enum modality_kind)p->kind, payload->id, payload->n, out, error) &&
+           ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
+}
+
+bool dataset_plain(const struct dataset *d, enum split split, size_t index, struct ids *out, struct error *error)
+{
+    const struct dataset_piece *p = &d->pieces[split][index];
+    return forward(p, p->opens && p->captions > 0 ? &p->caption[0] : NULL, &p->payload, out, error);
+}
+
+/* Append the payload moved by some semitones, when its captions name no key. */
+static bool transposed(const struct dataset *d, const struct dataset_piece *p, int by, struct ids *out, struct error *error)
+{
+    size_t start = out->n, n = p->payload.n;
+    if (!ids_append_many(out, p->payload.id, n, error)) return false;
+    for (size_t i = start; i < out->n; i++) out->id[i] -= d->vocabulary->music_first;
+    if (music_transpose(out->id + start, &n, by)) out->n = start + n;
+    for (size_t i = start; i < out->n; i++) out->id[i] += d->vocabulary->music_first;
+    return true;
+}
+
+/* A training piece: draws number `draw` decide its caption, form and changes. */
+static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, uint64_t draw, struct ids *out, struct error *error)
+{
+    double form = random_unit(d->seed, draw, 0), change = random_unit(d->seed, draw, 2);
+    const struct ids *payload = &p->payload;
+    struct ids moved = {0};
+    const struct ids *caption = p->captions > 0 ? &p->caption[random_below(d->seed, draw, 1, (uint64_t)p->captions)] : NULL;
+    bool ok = true;
+    if (p->kind == ITEM_IMAGE && p->may_mirror && p->mirrored.n > 0 && change < SHARE_MIRROR) payload = &p->mirrored;
+    if (p->kind == ITEM_MUSIC && p->may_transpose && change < SHARE_TRANSPOSE) {
+        ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
+        payload = &moved;
+    }
+    if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
+    else if (caption != NULL && form < SHARE_REVERSE) ok = ok && reverse(p, caption, payload, out, error);
+    else ok = ok && forward(p, form < SHARE_REVERSE + SHARE_FREE ? NULL : caption, payload, out, error);
+    ids_free(&moved);
+    return ok;
+}
+
+static bool source_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)
+{
+    const struct dataset *d = context;
+    if (valid) return dataset_plain(d, SPLIT_VALID, index, out, error);
+    return draw_piece(d, &d->pieces[SPLIT_TRAIN][index], draw, out, error);
+}
+
+struct stream_source dataset_source(struct dataset *d)
+{
+    return (struct stream_source){.name = d->name, .weight = d->weight, .n_train = d->pieces_n[SPLIT_TRAIN], .n_valid = d->pieces_n[SPLIT_VALID],
+                                  .piece = source_piece, .context = d};
+}

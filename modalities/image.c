@@ -1,0 +1,79 @@
+/* Pictures: PNG files in, image codes, PNG files out. */
+#include "core/file.h"
+#include "modalities/modality.h"
+#include "outputs/png.h"
+
+#include <string.h>
+
+static bool read(const void *data, size_t n, struct piece *out, struct error *error)
+{
+    struct sprite whole = {0};
+    char word[80];
+    bool ok = png_read_sprite(data, n, &whole, &out->recipe, error) && sprite_fit(&whole, &out->sprite, word, error);
+    sprite_free(&whole);
+    return ok;
+}
+
+static bool encode(const struct vocabulary *v, const struct piece *piece, struct ids *out, struct bytes *lost, struct error *error)
+{
+    struct codes_loss loss;
+    size_t start = out->n;
+    if (!codes_encode(v->codes, &piece->sprite, out, lost == NULL ? NULL : &loss, error)) return false;
+    for (size_t i = start; i < out->n; i++) out->id[i] += v->image_first;
+    if (lost == NULL) return true;
+    if (loss.exact) return bytes_printf(lost, error, "%zu codes, %d colours; nothing lost", out->n - start, loss.colours_in);
+    return bytes_printf(lost, error, "%zu codes; %.1f dB, %d of %d colours kept, alpha wrong in %d pixels", out->n - start, loss.psnr, loss.colours_kept, loss.colours_in, loss.wrong_alpha);
+}
+
+static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, struct piece *out, struct error *error)
+{
+    struct ids local = {0};
+    struct sprite full = {0};
+    int native;
+    out->kind = MODALITY_IMAGE;
+    bool ok = vocabulary_local(ids, n, v->image_first, codes_vocabulary(v->codes), &local, error) && codes_decode(v->codes, local.id, local.n, &full, &native, error);
+    if (ok && native == 16) ok = sprite_halve(&full, &out->sprite, error);
+    else if (ok) {
+        out->sprite = full;
+        full = (struct sprite){0};
+    }
+    sprite_free(&full);
+    ids_free(&local);
+    return ok;
+}
+
+static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
+{
+    struct sprite scaled = {0};
+    (void)extension;
+    /* 16 x 16 art is drawn twice as large, so that all pictures of one scale have one size */
+    int scale = how->scale * (piece->sprite.width == SPRITE_SIDE / 2 && how->scale > 1 ? 2 : 1);
+    bool ok = sprite_scale(&piece->sprite, scale, &scaled, error) &&
+              png_write_sprite(&scaled, piece->recipe.n > 0 ? bytes_text(&piece->recipe) : NULL, how->parameters, out, error);
+    sprite_free(&scaled);
+    return ok;
+}
+
+static void start_payload(struct modality_state *state) { codes_grammar_start(&state->codes); }
+
+static void allowed(const struct modality_state *state, uint8_t *mask)
+{
+    bool may_end;
+    codes_grammar_allowed(state->vocabulary->codes, &state->codes, mask + state->vocabulary->image_first, &may_end);
+    mask[SPECIAL_EOS] = may_end;
+}
+
+static void taken(struct modality_state *state, int32_t id)
+{
+    (void)codes_grammar_advance(state->vocabulary->codes, &state->codes, id - state->vocabulary->image_first);
+}
+
+/* A sprite has its 256 patterns; there is no shorter way to its end. */
+static int closing(const struct modality_state *state, int32_t *ids, int most)
+{
+    (void)state, (void)ids, (void)most;
+    return 0;
+}
+
+const struct modality modality_image = {.name = "image", .extensions = ".png ", .start = SPECIAL_IMAGE, .file_limit = FILE_LIMIT_PNG, .read = read,
+    .encode = encode, .decode = decode, .write = write, .start_payload = start_payload, .allowed = allowed, .taken = taken, .closing = closing};

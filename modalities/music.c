@@ -1,0 +1,62 @@
+/* Music: MIDI files in, music events, MIDI and WAV files out. */
+#include "core/file.h"
+#include "modalities/modality.h"
+#include "outputs/midi.h"
+#include "outputs/wav.h"
+
+#include <string.h>
+
+static bool read(const void *data, size_t n, struct piece *out, struct error *error)
+{
+    if (!midi_read(data, n, &out->score, error)) return false;
+    return out->score.recipe == NULL || bytes_append_text(&out->recipe, out->score.recipe, error);
+}
+
+static bool encode(const struct vocabulary *v, const struct piece *piece, struct ids *out, struct bytes *lost, struct error *error)
+{
+    struct music_loss loss;
+    size_t start = out->n;
+    if (!music_encode(&piece->score, out, &loss, error)) return false;
+    for (size_t i = start; i < out->n; i++) out->id[i] += v->music_first;
+    return lost == NULL || music_loss_text(&loss, lost, error);
+}
+
+static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, struct piece *out, struct error *error)
+{
+    struct ids local = {0};
+    out->kind = MODALITY_MUSIC;
+    bool ok = vocabulary_local(ids, n, v->music_first, music_vocabulary(), &local, error) && music_decode(local.id, local.n, &out->score, error);
+    ids_free(&local);
+    return ok;
+}
+
+static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
+{
+    if (file_has_extension(extension, ".wav")) {
+        bool own = how->soundfont != NULL && strcmp(how->soundfont, "none") == 0;
+        return wav_render(&piece->score, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
+    }
+    return midi_write(&piece->score, out, error);
+}
+
+static void start_payload(struct modality_state *state) { music_grammar_start(&state->music); }
+
+static void allowed(const struct modality_state *state, uint8_t *mask)
+{
+    bool may_end;
+    music_grammar_allowed(&state->music, mask + state->vocabulary->music_first, &may_end);
+    mask[SPECIAL_EOS] = may_end;
+}
+
+static void taken(struct modality_state *state, int32_t id) { (void)music_grammar_advance(&state->music, id - state->vocabulary->music_first); }
+
+static int closing(const struct modality_state *state, int32_t *ids, int most)
+{
+    int32_t local[MUSIC_CLOSING_MOST];
+    int n = (int)music_grammar_closing(&state->music, local);
+    for (int i = 0; i < n && i < most; i++) ids[i] = local[i] + state->vocabulary->music_first;
+    return n < most ? n : most;
+}
+
+const struct modality modality_music = {.name = "music", .extensions = ".mid .midi ", .start = SPECIAL_MUSIC, .file_limit = FILE_LIMIT_MIDI, .read = read,
+    .encode = encode, .decode = decode, .write = write, .start_payload = start_payload, .allowed = allowed, .taken = taken, .closing = closing};

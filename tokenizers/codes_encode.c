@@ -1,0 +1,250 @@
+/* Sprites to image codes: first a palette of at most 16 master colours, then for each 2 x 2 patch the cheapest pattern.
+ *
+ * A sprite with at most 16 colours takes the master colour nearest to each. One with more gets k-means centres of its own,
+ * weighted by pixels, then their nearest master colours; a few rounds move each choice to the master colour nearest to the
+ * mean of the pixels that it serves. */
+#include "core/simd.h"
+#include "tokenizers/codes_inside.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum { PROHIBITIVE = 1 << 24, GREY = 128, REFINE_ROUNDS = 4, KMEANS_ROUNDS = 12 };
+
+/* min over k of distance * 4096 + k: one integer minimum finds both; distances are below 2^18. */
+VARIANTS static int32_t nearest_key(const int16_t *r, const int16_t *g, const int16_t *b, int n, int R, int G, int B)
+{
+    int32_t best = INT32_MAX;
+    for (int k = 0; k < n; k++) {
+        int32_t dr = r[k] - R, dg = g[k] - G, db = b[k] - B, key = (dr * dr + dg * dg + db * db) * 4096 + k;
+        best = key < best ? key : best;
+    }
+    return best;
+}
+
+int codes_nearest(const struct codes *c, const uint8_t rgb[3])
+{
+    int best = 0, least = INT_MAX;
+    for (int k = 0; k < c->colours; k++) {
+        int dr = c->colour[k][0] - rgb[0], dg = c->colour[k][1] - rgb[1], db = c->colour[k][2] - rgb[2], d = dr * dr + dg * dg + db * db;
+        if (d < least) least = d, best = k;
+    }
+    return best;
+}
+
+/* Assign each colour to its nearest centre (rounded to whole numbers); returns nothing moved as false. */
+static bool assign(const uint8_t (*colour)[3], int *owner, int n, const float (*centre)[3], int k)
+{
+    int16_t r[4096], g[4096], b[4096];
+    bool moved = false;
+    for (int i = 0; i < k; i++) r[i] = (int16_t)lrintf(centre[i][0]), g[i] = (int16_t)lrintf(centre[i][1]), b[i] = (int16_t)lrintf(centre[i][2]);
+    for (int i = 0; i < n; i++) {
+        int best = (int)(nearest_key(r, g, b, k, colour[i][0], colour[i][1], colour[i][2]) & 4095);
+        moved = moved || best != owner[i];
+        owner[i] = best;
+    }
+    return moved;
+}
+
+void codes_kmeans(const uint8_t (*colour)[3], const float *weight, int *owner, int n, float (*centre)[3], int fixed, int k, int rounds)
+{
+    double sum[4096][4];
+    for (int i = 0; i < n; i++) owner[i] = -1;
+    for (int round = 0; round < rounds && assign(colour, owner, n, (const float (*)[3])centre, k); round++) {
+        memset(sum, 0, sizeof *sum * (size_t)k);
+        for (int i = 0; i < n; i++) {
+            for (int d = 0; d < 3; d++) sum[owner[i]][d] += (double)weight[i] * colour[i][d];
+            sum[owner[i]][3] += (double)weight[i];
+        }
+        for (int j = fixed; j < k; j++)
+            for (int d = 0; d < 3 && sum[j][3] > 0; d++) centre[j][d] = (float)(sum[j][d] / sum[j][3]);
+    }
+    (void)assign(colour, owner, n, (const float (*)[3])centre, k);
+}
+
+/* The distinct opaque colours of a sprite and their pixels. */
+static int histogram(const struct sprite *sprite, uint8_t colour[SPRITE_PIXELS][3], float weight[SPRITE_PIXELS])
+{
+    int n = 0;
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        const uint8_t *p = sprite->rgba + 4 * i;
+        int k = 0;
+        if (p[3] == 0) continue;
+        while (k < n && memcmp(colour[k], p, 3) != 0) k++;
+        if (k == n) memcpy(colour[n], p, 3), weight[n++] = 0;
+        weight[k] += 1;
+    }
+    return n;
+}
+
+/* Start of a sprite's own k-means: the heaviest colour, then always the one with the most weighted distance to those taken. */
+static void spread(const uint8_t (*colour)[3], const float *weight, int n, float (*centre)[3], int k)
+{
+    float distance[SPRITE_PIXELS];
+    int pick = 0;
+    for (int i = 0; i < n; i++) distance[i] = INFINITY, pick = weight[i] > weight[pick] ? i : pick;
+    for (int j = 0; j < k; j++) {
+        for (int d = 0; d < 3; d++) centre[j][d] = colour[pick][d];
+        float most = -1;
+        int next = pick;
+        for (int i = 0; i < n; i++) {
+            float dr = (float)colour[i][0] - centre[j][0], dg = (float)colour[i][1] - centre[j][1], db = (float)colour[i][2] - centre[j][2];
+            distance[i] = fminf(distance[i], dr * dr + dg * dg + db * db);
+            if (distance[i] * sqrtf(weight[i]) > most) most = distance[i] * sqrtf(weight[i]), next = i;
+        }
+        pick = next;
+    }
+}
+
+/* Sorted, without repetitions. */
+static int tidy(int *master, int n)
+{
+    int kept = 0;
+    for (int i = 1; i < n; i++)
+        for (int j = i; j > 0 && master[j - 1] > master[j]; j--) {
+            int swap = master[j];
+            master[j] = master[j - 1], master[j - 1] = swap;
+        }
+    for (int i = 0; i < n; i++)
+        if (kept == 0 || master[kept - 1] != master[i]) master[kept++] = master[i];
+    return kept;
+}
+
+/* Move each chosen master colour to the one nearest to the mean of the colours it serves. */
+static void refine(const struct codes *c, struct codes_picture *p, const uint8_t (*colour)[3], const float *weight, int n)
+{
+    for (int round = 0; round < REFINE_ROUNDS; round++) {
+        double sum[CODES_COLOURS_MOST][4] = {{0}};
+        int chosen[CODES_COLOURS_MOST], m = 0;
+        for (int i = 0; i < n; i++) {
+            int best = 0, least = INT_MAX;
+            for (int k = 0; k < p->n; k++) {
+                const uint8_t *q = c->colour[p->master[k]];
+                int dr = q[0] - colour[i][0], dg = q[1] - colour[i][1], db = q[2] - colour[i][2], d = dr * dr + dg * dg + db * db;
+                if (d < least) least = d, best = k;
+            }
+            for (int d = 0; d < 3; d++) sum[best][d] += (double)weight[i] * colour[i][d];
+            sum[best][3] += (double)weight[i];
+        }
+        for (int k = 0; k < p->n; k++) {
+            if (!(sum[k][3] > 0)) continue;
+            uint8_t mean[3];
+            for (int d = 0; d < 3; d++) mean[d] = (uint8_t)lrint(sum[k][d] / sum[k][3]);
+            chosen[m++] = codes_nearest(c, mean);
+        }
+        p->n = tidy(chosen, m);
+        memcpy(p->master, chosen, (size_t)p->n * sizeof *chosen);
+    }
+}
+
+void codes_choose_palette(const struct codes *c, const struct sprite *sprite, struct codes_picture *p)
+{
+    uint8_t colour[SPRITE_PIXELS][3];
+    float weight[SPRITE_PIXELS], centre[CODES_COLOURS_MOST][3];
+    int owner[SPRITE_PIXELS], n = histogram(sprite, colour, weight);
+    *p = (struct codes_picture){.n = 1, .doubled = sprite_is_doubled(sprite)};
+    if (n == 0) return;
+    p->n = n < CODES_COLOURS_MOST ? n : CODES_COLOURS_MOST;
+    if (n <= CODES_COLOURS_MOST) {
+        for (int i = 0; i < n; i++) p->master[i] = codes_nearest(c, colour[i]);
+        p->n = tidy(p->master, p->n);
+        return;
+    }
+    spread((const uint8_t (*)[3])colour, weight, n, centre, p->n);
+    codes_kmeans((const uint8_t (*)[3])colour, weight, owner, n, centre, 0, p->n, KMEANS_ROUNDS);
+    for (int i = 0; i < p->n; i++)
+        p->master[i] = codes_nearest(c, (uint8_t[3]){(uint8_t)lrintf(centre[i][0]), (uint8_t)lrintf(centre[i][1]), (uint8_t)lrintf(centre[i][2])});
+    p->n = tidy(p->master, p->n);
+    refine(c, p, (const uint8_t (*)[3])colour, weight, n);
+}
+
+void codes_patch_costs(const struct codes *c, const struct codes_picture *p, const struct sprite *sprite, int x, int y, int32_t cost[4][CODES_INDICES])
+{
+    for (int k = 0; k < 4; k++) {
+        const uint8_t *pixel = sprite->rgba + 4 * ((2 * y + k / 2) * SPRITE_SIDE + 2 * x + k % 2);
+        bool opaque = pixel[3] != 0;
+        cost[k][0] = opaque ? PROHIBITIVE : 0;
+        for (int i = 0; i < p->n; i++) {
+            const uint8_t *q = c->colour[p->master[i]];
+            int r = q[0] - (opaque ? pixel[0] : GREY), g = q[1] - (opaque ? pixel[1] : GREY), b = q[2] - (opaque ? pixel[2] : GREY);
+            cost[k][i + 1] = r * r + g * g + b * b + (opaque ? 0 : PROHIBITIVE);
+        }
+        for (int i = p->n + 1; i < CODES_INDICES; i++) cost[k][i] = INT32_MAX / 8;
+    }
+}
+
+int codes_best_pattern(const struct codes *c, const struct codes_picture *p, int32_t cost[4][CODES_INDICES], int32_t *best, int32_t *second)
+{
+    uint8_t ideal[4];
+    int choice = -1;
+    *best = INT32_MAX;
+    if (second == NULL) {                                      /* fast path: every pixel's own best, if that pattern exists */
+        for (int k = 0; k < 4; k++) {
+            ideal[k] = 0;
+            for (uint8_t i = 1; i <= p->n; i++)
+                if (cost[k][i] < cost[k][ideal[k]]) ideal[k] = i;
+        }
+        choice = c->code_of_shape[codes_shape(ideal)];
+        *best = cost[0][ideal[0]] + cost[1][ideal[1]] + cost[2][ideal[2]] + cost[3][ideal[3]];
+        if (choice >= 0) return choice;
+        *best = INT32_MAX;
+    } else *second = INT32_MAX;
+    for (int i = 0; i < c->patterns; i++) {
+        const uint8_t *q = c->pattern[i];
+        int32_t sum = cost[0][q[0]] + cost[1][q[1]] + cost[2][q[2]] + cost[3][q[3]];
+        if (sum < *best) {
+            if (second != NULL) *second = *best;
+            *best = sum, choice = i;
+        } else if (second != NULL && sum < *second) *second = sum;
+    }
+    return choice;
+}
+
+static void measure(const struct sprite *a, const struct sprite *b, struct codes_loss *loss)
+{
+    double sum = 0;
+    loss->wrong_alpha = 0;
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        const uint8_t *p = a->rgba + 4 * i, *q = b->rgba + 4 * i;
+        loss->wrong_alpha += p[3] != q[3];
+        for (int d = 0; d < 3; d++) {
+            int e = (p[3] ? p[d] : GREY) - (q[3] ? q[d] : GREY);
+            sum += e * e;
+        }
+    }
+    loss->mse = sum / (3.0 * SPRITE_PIXELS);
+    loss->exact = memcmp(a->rgba, b->rgba, (size_t)SPRITE_PIXELS * 4) == 0;
+    loss->psnr = loss->mse > 0 ? fmin(60, 10 * log10(255.0 * 255.0 / loss->mse)) : 60;
+}
+
+static bool measure_ids(const struct codes *c, const struct sprite *sprite, const struct ids *ids, size_t start, int colours, struct codes_loss *loss, struct error *error)
+{
+    struct sprite back = {0};
+    uint8_t colour[SPRITE_PIXELS][3];
+    float weight[SPRITE_PIXELS];
+    if (!codes_decode(c, ids->id + start, ids->n - start, &back, NULL, error)) return false;
+    measure(sprite, &back, loss);
+    loss->colours_in = histogram(sprite, colour, weight);
+    loss->colours_kept = colours;
+    sprite_free(&back);
+    return true;
+}
+
+bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids *out, struct codes_loss *loss, struct error *error)
+{
+    if (sprite->width != SPRITE_SIDE || sprite->height != SPRITE_SIDE)
+        return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", sprite->width, sprite->height);
+    struct codes_picture p;
+    size_t start = out->n;
+    codes_choose_palette(c, sprite, &p);
+    bool ok = ids_append(out, p.doubled ? 1 : 0, error);
+    for (int i = 0; ok && i < p.n; i++) ok = ids_append(out, CODES_SIZES + p.master[i], error);
+    ok = ok && ids_append(out, CODES_SIZES + c->colours, error);
+    for (int place = 0; ok && place < CODES_PATTERNS; place++) {
+        int32_t cost[4][CODES_INDICES], best;
+        codes_patch_costs(c, &p, sprite, place % CODES_PER_ROW, place / CODES_PER_ROW, cost);
+        ok = ids_append(out, CODES_SIZES + c->colours + 1 + codes_best_pattern(c, &p, cost, &best, NULL), error);
+    }
+    return ok && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
+}

@@ -1,0 +1,53 @@
+/* What the files of the image codes share; everyone else includes codes.h. */
+#ifndef TOKENIZERS_CODES_INSIDE_H
+#define TOKENIZERS_CODES_INSIDE_H
+
+#include "tokenizers/codes.h"
+
+enum {
+    CODES_SIZES = 2,                        /* local ids 0 and 1: native 32, native 16 */
+    CODES_INDICES = CODES_COLOURS_MOST + 1, /* 0 = transparent */
+    CODES_SHAPES = CODES_INDICES * CODES_INDICES * CODES_INDICES * CODES_INDICES,
+    CODES_PER_ROW = SPRITE_SIDE / 2,
+};
+
+struct codes {
+    int colours, patterns;
+    uint8_t (*colour)[3];        /* (colours): the master palette, by lightness, darkest first */
+    uint8_t (*pattern)[4];       /* (patterns): top left, top right, bottom left, bottom right */
+    uint8_t *top;                /* (patterns): largest index of each */
+    int16_t *code_of_shape;      /* (CODES_SHAPES): pattern with exactly these indices, or -1 */
+};
+
+/* The sprite's pixels as indices into its palette, and the palette as master colours. */
+struct codes_picture {
+    int n;                            /* colours, 1 … 16 (1 also for an empty sprite) */
+    int master[CODES_COLOURS_MOST];   /* ascending, distinct */
+    bool doubled;
+};
+
+static inline int codes_shape(const uint8_t index[4]) { return ((index[0] * CODES_INDICES + index[1]) * CODES_INDICES + index[2]) * CODES_INDICES + index[3]; }
+
+/* Lightness in thousandths (ITU-R BT.601 weights). */
+static inline int codes_light(const uint8_t c[3]) { return 299 * c[0] + 587 * c[1] + 114 * c[2]; }
+
+/* Rebuild top and code_of_shape from the patterns. */
+void codes_index(struct codes *codes);
+bool codes_init(struct codes **out, int colours, int patterns, struct error *error);
+
+/* The nearest master colour by squared distance in RGB. */
+int codes_nearest(const struct codes *codes, const uint8_t rgb[3]);
+
+/* Choose a sprite's palette. */
+void codes_choose_palette(const struct codes *codes, const struct sprite *sprite, struct codes_picture *picture);
+
+/* cost[pixel][index] of one 2 x 2 patch (x, y in patches): squared error in RGB on grey, a wrong alpha made prohibitive. */
+void codes_patch_costs(const struct codes *codes, const struct codes_picture *picture, const struct sprite *sprite, int x, int y, int32_t cost[4][CODES_INDICES]);
+
+/* The cheapest pattern for these costs; second, when not NULL, gets the cost of the next best. */
+int codes_best_pattern(const struct codes *codes, const struct codes_picture *picture, int32_t cost[4][CODES_INDICES], int32_t *best, int32_t *second);
+
+/* Weighted k-means of n colours (r, g, b interleaved) into k <= 4096 centres, the first `fixed` of which stay. */
+void codes_kmeans(const uint8_t (*colour)[3], const float *weight, int *owner, int n, float (*centre)[3], int fixed, int k, int rounds);
+
+#endif

@@ -1,0 +1,432 @@
+/* Scores to music ids; see music.h for the form of a piece.
+ *
+ *     score -> parts chosen -> bars laid out -> notes on the grid -> sorted by (bar, part, step, pitch) -> ids
+ *
+ * What does not fit, and what becomes of it (each counted in struct music_loss):
+ *
+ *     more than 16 parts       those of equal programs are merged, the least busy first; then the least busy are dropped
+ *     onset off the grid       to the nearest step (halves up)
+ *     length                   to the nearest step and coded duration; not over the next onset of the same part and pitch
+ *                              that it did not reach; at least 1 step, at most 384
+ *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
+ *     tempo, key in a bar      to the nearest bar line; the last one at a bar line stays
+ *     metre off the bar line   the bar is cut short there by a metre of its own; where none has that length the change
+ *                              moves to the nearest bar line
+ *     unknown metre            one of the same length (4/1 as 8/2), else of bars a whole number of times as short, else 4/4
+ *     events after the last note's bar are dropped
+ */
+#include "core/mem.h"
+#include "tokenizers/music.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bar { int64_t step; int16_t metre, key, tempo; };  /* values in force */
+struct item { int64_t step, tick, length; int32_t bar, steps; uint8_t part, pitch, velocity; };
+struct change { int64_t step; int value; };               /* a metre change on the grid */
+
+struct encoder {
+    const struct score *score;
+    struct music_loss loss;
+    int16_t *part;         /* (score->parts) token part, -1: left out */
+    int program[MUSIC_PARTS_MOST];
+    int parts;
+    struct item *item;
+    size_t items;
+    struct bar *bar;
+    size_t bars, bar_room;
+};
+
+/* The nearest step of a tick, halves up. */
+static int64_t to_step(const struct score *score, int64_t tick)
+{
+    int64_t per = score->ticks_per_quarter;
+    return (tick * MUSIC_STEPS_PER_QUARTER * 2 + per) / (per * 2);
+}
+
+static bool check_score(const struct score *score, struct error *error)
+{
+    if (score->ticks_per_quarter < 1 || score->ticks_per_quarter > 32767)
+        return error_set(error, ERROR_INPUT, "music: %d ticks a quarter note; 1 to 32767 is wanted", score->ticks_per_quarter);
+    if (score->notes == 0) return error_set(error, ERROR_INPUT, "music: a piece without notes; at least one is wanted");
+    for (size_t i = 0; i < score->notes; i++) {
+        const struct score_note *note = &score->note[i];
+        if (note->onset < 0 || note->onset > INT32_MAX || note->length < 0 || note->length > INT32_MAX ||
+            note->pitch > 127 || note->velocity > 127 || note->part >= score->parts)
+            return error_set(error, ERROR_INPUT, "music: note %zu is out of range; pitch, velocity 0 to 127 are wanted", i + 1);
+    }
+    for (size_t i = 0; i < score->parts; i++)
+        if (score->part[i].program < 0 || score->part[i].program > 127)
+            return error_set(error, ERROR_INPUT, "music: program %d; 0 to 127 is wanted", score->part[i].program);
+    return true;
+}
+
+/* ---- Parts ---- */
+
+static int program_of(const struct score_part *part)
+{
+    return part->drums ? MUSIC_DRUMS : part->program;
+}
+
+/* The living part with the fewest notes (ties: the later), among those of a program (-1: of a program that has several). */
+static int least_busy(const struct encoder *e, const size_t *busy, const int16_t *into, const int *with, int program, int but)
+{
+    int best = -1;
+    for (int p = 0; p < (int)e->score->parts; p++) {
+        int own = program_of(&e->score->part[p]);
+        if (into[p] != p || p == but || (program >= 0 ? own != program : with != NULL && with[own] < 2)) continue;
+        if (best < 0 || busy[p] <= busy[best]) best = p;
+    }
+    return best;
+}
+
+/* Fill part[], program[] and parts. into[p]: the part that p became, itself at first, -1 when dropped. */
+static bool choose_parts(struct encoder *e, struct error *error)
+{
+    size_t n = e->score->parts, *busy = mem_alloc(n, sizeof *busy, error);
+    int16_t *into = mem_alloc(n, sizeof *into, error);
+    int with[129] = {0}, living = (int)n;
+    e->part = mem_alloc(n, sizeof *e->part, error);
+    if (busy == NULL || into == NULL || e->part == NULL || n > SCORE_PARTS_MOST) {
+        mem_free(busy);
+        mem_free(into);
+        return error_set(error, ERROR_INPUT, "music: %zu parts; at most %d are wanted", n, SCORE_PARTS_MOST);
+    }
+    for (size_t i = 0; i < e->score->notes; i++) busy[e->score->note[i].part]++;
+    for (size_t p = 0; p < n; p++) {
+        into[p] = (int16_t)p;
+        if (n > MUSIC_PARTS_MOST && busy[p] == 0) into[p] = -1, living--;
+        else with[program_of(&e->score->part[p])]++;
+    }
+    for (int from; living > MUSIC_PARTS_MOST && (from = least_busy(e, busy, into, with, -1, -1)) >= 0; living--) {
+        int program = program_of(&e->score->part[from]), to = least_busy(e, busy, into, NULL, program, from);
+        if (to > from) { /* the earlier of both stays */
+            int swap = to;
+            to = from;
+            from = swap;
+        }
+        busy[to] += busy[from];
+        for (size_t p = 0; p < n; p++) if (into[p] == from) into[p] = (int16_t)to;
+        with[program]--;
+        e->loss.parts_merged++;
+    }
+    for (; living > MUSIC_PARTS_MOST; living--) {
+        int from = least_busy(e, busy, into, NULL, -1, -1);
+        for (size_t p = 0; p < n; p++) if (into[p] == from) into[p] = -1;
+        e->loss.parts_dropped++;
+    }
+    for (size_t p = 0; p < n; p++)
+        if (into[p] == (int16_t)p) {
+            e->program[e->parts] = program_of(&e->score->part[p]);
+            e->part[p] = (int16_t)e->parts++;
+        }
+    for (size_t p = 0; p < n; p++) e->part[p] = into[p] < 0 ? (int16_t)-1 : e->part[into[p]];
+    mem_free(busy);
+    mem_free(into);
+    return true;
+}
+
+/* ---- Bars ---- */
+
+/* The coded metre for a metre of a score; *exact: it is the same. */
+static int fit_metre(int numerator, int denominator, bool *exact)
+{
+    int value = music_metre_value(numerator, denominator);
+    *exact = value >= 0;
+    while (value < 0 && denominator > 16 && numerator % 2 == 0) {
+        numerator /= 2;
+        denominator /= 2;
+        value = music_metre_value(numerator, denominator);
+    }
+    if (value < 0 && denominator == 1) {
+        numerator *= 2;
+        denominator = 2;
+        value = music_metre_value(numerator, denominator);
+    }
+    for (int k = 2; value < 0 && k < numerator; k++)
+        if (numerator % k == 0) value = music_metre_value(numerator / k, denominator);
+    return value >= 0 ? value : music_metre_value(4, 4);
+}
+
+/* The metre of a bar of so many steps, of the given denominator where it can be; -1 when there is none. */
+static int metre_of_length(int64_t steps, int denominator)
+{
+    static const int denominators[] = {4, 8, 16, 2};
+    if (steps * denominator % 48 == 0) return music_metre_value((int)(steps * denominator / 48), denominator);
+    for (int i = 0; i < 4; i++)
+        if (steps * denominators[i] % 48 == 0) return music_metre_value((int)(steps * denominators[i] / 48), denominators[i]);
+    return -1;
+}
+
+static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *error)
+{
+    if (e->bars >= MUSIC_BARS_MOST)
+        return error_set(error, ERROR_INPUT, "music: more than %d bars; fewer are wanted", MUSIC_BARS_MOST);
+    if (e->bars == e->bar_room) {
+        size_t room = e->bar_room == 0 ? 64 : e->bar_room * 2;
+        struct bar *bar = mem_resize(e->bar, room, sizeof *bar, error);
+        if (bar == NULL) return false;
+        e->bar = bar;
+        e->bar_room = room;
+    }
+    e->bar[e->bars++] = (struct bar){step, (int16_t)metre, -1, -1};
+    return true;
+}
+
+/* Lay out the bars from step 0 to the one that holds step `last`. */
+static bool plan_bars(struct encoder *e, const struct change *change, size_t changes, int64_t last, struct error *error)
+{
+    int metre = music_metre_value(4, 4), numerator, denominator;
+    size_t i = 0;
+    for (int64_t step = 0; step <= last;) {
+        while (i < changes && change[i].step <= step) metre = change[i++].value;
+        while (i < changes && change[i].value == metre) i++; /* says nothing new */
+        int64_t length = music_metre_steps(metre);
+        int own = metre;
+        if (i < changes && change[i].step < step + length) {
+            int64_t left = change[i].step - step;
+            music_metre_of(metre, &numerator, &denominator);
+            int fit = metre_of_length(left, denominator);
+            if (fit >= 0) {
+                own = fit;
+                length = left;
+                e->loss.bars_inserted++;
+            } else {
+                e->loss.metres_moved++;
+                if (left * 2 <= length) { /* back to this bar's line, once more */
+                    metre = change[i++].value;
+                    continue;
+                }
+            }
+        }
+        if (!add_bar(e, step, own, error)) return false;
+        step += length;
+    }
+    e->loss.metres_dropped += (double)(changes - i);
+    return true;
+}
+
+static bool lay_out(struct encoder *e, int64_t last, struct error *error)
+{
+    const struct score *score = e->score;
+    struct change *change = mem_alloc(score->metres, sizeof *change, error);
+    if (change == NULL) return false;
+    for (size_t i = 0; i < score->metres; i++) {
+        bool exact;
+        change[i].step = to_step(score, score->metre[i].tick);
+        change[i].value = fit_metre(score->metre[i].numerator, score->metre[i].denominator, &exact);
+        e->loss.metres_changed += !exact;
+    }
+    bool ok = plan_bars(e, change, score->metres, last, error);
+    mem_free(change);
+    return ok;
+}
+
+/* The last bar that starts at or before a step. */
+static size_t bar_at(const struct encoder *e, int64_t step)
+{
+    size_t low = 0, high = e->bars;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (e->bar[middle].step <= step) low = middle;
+        else high = middle;
+    }
+    return low;
+}
+
+/* The bar whose line is nearest to a tick; e->bars when that is behind the last one. */
+static size_t nearest_bar(const struct encoder *e, int64_t tick, bool *exact)
+{
+    int64_t step = to_step(e->score, tick);
+    size_t bar = bar_at(e, step);
+    int64_t into = step - e->bar[bar].step, length = music_metre_steps(e->bar[bar].metre);
+    *exact = into == 0;
+    if (bar + 1 == e->bars && into >= length) return e->bars;
+    return into * 2 > length ? bar + 1 : bar;
+}
+
+/* Put a tempo or key on its bar; the one that stood there is dropped. */
+static void place(int16_t *at, int value, bool exact, double *moved, double *dropped)
+{
+    if (*at >= 0) (*dropped)++;
+    *at = (int16_t)value;
+    *moved += !exact;
+}
+
+static void place_changes(struct encoder *e)
+{
+    const struct score *score = e->score;
+    struct music_loss *loss = &e->loss;
+    bool exact;
+    for (size_t i = 0; i < score->tempos; i++) {
+        size_t bar = nearest_bar(e, score->tempo[i].tick, &exact);
+        double bpm = 60e6 / score->tempo[i].us_per_quarter;
+        int value = music_tempo_value(bpm);
+        if (bar >= e->bars) {
+            loss->tempos_dropped++;
+            continue;
+        }
+        loss->tempos_rounded += fabs(bpm - music_tempo_of(value)) > 0.01;
+        place(&e->bar[bar].tempo, value, exact, &loss->tempos_moved, &loss->tempos_dropped);
+    }
+    for (size_t i = 0; i < score->keys; i++) {
+        size_t bar = nearest_bar(e, score->key[i].tick, &exact);
+        int value = music_key_value(score->key[i].sharps, score->key[i].minor);
+        if (bar >= e->bars || value < 0) loss->keys_dropped++;
+        else place(&e->bar[bar].key, value, exact, &loss->keys_moved, &loss->keys_dropped);
+    }
+    if (e->bar[0].tempo < 0) e->bar[0].tempo = (int16_t)music_tempo_value(120);
+    if (e->bar[0].key < 0) e->bar[0].key = MUSIC_KEY_NONE;
+    for (size_t i = 1; i < e->bars; i++) {
+        if (e->bar[i].tempo < 0) e->bar[i].tempo = e->bar[i - 1].tempo;
+        if (e->bar[i].key < 0) e->bar[i].key = e->bar[i - 1].key;
+    }
+}
+
+/* ---- Notes ---- */
+
+static bool gather_notes(struct encoder *e, int64_t *last, struct error *error)
+{
+    const struct score *score = e->score;
+    e->item = mem_alloc(score->notes, sizeof *e->item, error);
+    if (e->item == NULL) return false;
+    *last = 0;
+    for (size_t i = 0; i < score->notes; i++) {
+        const struct score_note *note = &score->note[i];
+        int part = e->part[note->part];
+        e->loss.notes_in++;
+        if (part < 0) {
+            e->loss.notes_dropped++;
+            continue;
+        }
+        int64_t step = to_step(score, note->onset);
+        if (step > *last) *last = step;
+        e->item[e->items++] = (struct item){.step = step, .tick = note->onset, .length = note->length, .part = (uint8_t)part,
+                                            .pitch = note->pitch, .velocity = (uint8_t)music_velocity_value(note->velocity)};
+    }
+    return true;
+}
+
+static int compare_items(const void *left, const void *right)
+{
+    const struct item *a = left, *b = right;
+    if (a->bar != b->bar) return a->bar < b->bar ? -1 : 1;
+    if (a->part != b->part) return a->part < b->part ? -1 : 1;
+    if (a->step != b->step) return a->step < b->step ? -1 : 1;
+    if (a->pitch != b->pitch) return a->pitch < b->pitch ? -1 : 1;
+    if (a->length != b->length) return a->length > b->length ? -1 : 1; /* the longest first: it stays in a merge */
+    return a->velocity != b->velocity ? (a->velocity > b->velocity ? -1 : 1) : (a->tick > b->tick) - (a->tick < b->tick);
+}
+
+static void merge_equal(struct encoder *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < e->items; i++) {
+        struct item *item = &e->item[i], *before = kept > 0 ? &e->item[kept - 1] : NULL;
+        if (before != NULL && before->step == item->step && before->part == item->part && before->pitch == item->pitch) {
+            if (item->velocity > before->velocity) before->velocity = item->velocity;
+            e->loss.notes_merged++;
+        } else
+            e->item[kept++] = *item;
+    }
+    e->items = kept;
+    e->loss.notes_kept = (double)kept;
+}
+
+/* Lengths in steps. A note that ended before the next of its part and pitch still does. */
+static bool round_notes(struct encoder *e, struct error *error)
+{
+    int64_t per = e->score->ticks_per_quarter;
+    const struct item **next = mem_alloc((size_t)MUSIC_PARTS_MOST * 128, sizeof *next, error); /* (parts, 128) */
+    if (next == NULL) return false;
+    for (size_t i = e->items; i-- > 0;) {
+        struct item *item = &e->item[i];
+        const struct item **behind = &next[(size_t)item->part * 128 + item->pitch];
+        int64_t steps = to_step(e->score, item->length);
+        if (*behind != NULL && item->tick + item->length <= (*behind)->tick && item->step + steps > (*behind)->step)
+            steps = (*behind)->step - item->step;
+        item->steps = music_duration_of(music_duration_value(steps));
+        e->loss.lengths_changed += item->steps * per != item->length * MUSIC_STEPS_PER_QUARTER;
+        double shift = fabs((double)(item->tick * MUSIC_STEPS_PER_QUARTER - item->step * per)) / (double)per;
+        e->loss.onsets_moved += shift > 0;
+        if (shift > e->loss.largest_shift) e->loss.largest_shift = shift;
+        *behind = item;
+    }
+    mem_free(next);
+    return true;
+}
+
+/* ---- Ids ---- */
+
+static bool put(struct ids *out, enum music_kind kind, int value, struct error *error)
+{
+    return ids_append(out, music_id(kind, value), error);
+}
+
+static bool put_header(const struct encoder *e, struct ids *out, struct error *error)
+{
+    const struct bar *bar = &e->bar[0];
+    bool ok = put(out, MUSIC_METRE, bar->metre, error) && put(out, MUSIC_KEY, bar->key, error) &&
+              put(out, MUSIC_TEMPO, bar->tempo, error);
+    for (int p = 0; ok && p < e->parts; p++) ok = put(out, MUSIC_PROGRAM, e->program[p], error);
+    return ok;
+}
+
+static bool put_bar(const struct encoder *e, size_t index, struct ids *out, struct error *error)
+{
+    const struct bar *bar = &e->bar[index], *before = &e->bar[index > 0 ? index - 1 : 0];
+    return put(out, MUSIC_BAR, 0, error) &&
+           (bar->metre == before->metre || put(out, MUSIC_METRE, bar->metre, error)) &&
+           (bar->key == before->key || put(out, MUSIC_KEY, bar->key, error)) &&
+           (bar->tempo == before->tempo || put(out, MUSIC_TEMPO, bar->tempo, error));
+}
+
+static bool put_piece(const struct encoder *e, struct ids *out, struct error *error)
+{
+    uint8_t velocity[MUSIC_PARTS_MOST];
+    memset(velocity, MUSIC_VELOCITY_START, sizeof velocity);
+    if (!put_header(e, out, error)) return false;
+    size_t i = 0;
+    for (size_t b = 0; b < e->bars; b++) {
+        if (!put_bar(e, b, out, error)) return false;
+        int part = -1;
+        int64_t step = -1;
+        for (; i < e->items && e->item[i].bar == (int32_t)b; i++) {
+            const struct item *item = &e->item[i];
+            if (item->part != part) step = -1;
+            bool ok = item->part == part || e->parts == 1 || put(out, MUSIC_PART, item->part, error);
+            ok = ok && (item->step == step || put(out, MUSIC_POS, (int)(item->step - e->bar[b].step), error));
+            ok = ok && (item->velocity == velocity[item->part] || put(out, MUSIC_VELOCITY, item->velocity, error));
+            ok = ok && put(out, MUSIC_PITCH, item->pitch, error) &&
+                 put(out, MUSIC_DURATION, music_duration_value(item->steps), error);
+            if (!ok) return false;
+            part = item->part;
+            step = item->step;
+            velocity[part] = item->velocity;
+        }
+    }
+    return true;
+}
+
+bool music_encode(const struct score *score, struct ids *out, struct music_loss *loss, struct error *error)
+{
+    struct encoder e = {.score = score};
+    int64_t last = 0;
+    size_t start = out->n;
+    bool ok = check_score(score, error) && choose_parts(&e, error) && gather_notes(&e, &last, error) &&
+              lay_out(&e, last, error);
+    if (ok) {
+        place_changes(&e);
+        for (size_t i = 0; i < e.items; i++) e.item[i].bar = (int32_t)bar_at(&e, e.item[i].step);
+        qsort(e.item, e.items, sizeof *e.item, compare_items);
+        merge_equal(&e);
+        ok = round_notes(&e, error) && put_piece(&e, out, error);
+    }
+    if (loss != NULL) *loss = e.loss;
+    mem_free(e.part);
+    mem_free(e.item);
+    mem_free(e.bar);
+    if (!ok) out->n = start;
+    return ok;
+}
