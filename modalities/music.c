@@ -5,6 +5,7 @@
 #include "outputs/wav.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
@@ -32,7 +33,7 @@ static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, str
 
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
 {
-    if (file_has_extension(extension, ".wav")) {
+    if (strcasecmp(extension, ".wav") == 0) {
         bool own = how->soundfont != NULL && strcmp(how->soundfont, "none") == 0;
         return wav_render(&piece->score, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
     }

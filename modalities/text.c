@@ -1,9 +1,27 @@
-/* Text: UTF-8 files, byte-level BPE. The grammar keeps sampled text whole: a token may only continue with bytes that make
+/* Text: UTF-8 files, byte-level BPE. A recipe is the last line of a file that we wrote: "triptych {…}"; reading takes it off
+ * again. The grammar keeps sampled text whole: a token may only continue with bytes that make
  * well-formed UTF-8, so that the end never falls inside a character. */
 #include "core/file.h"
 #include "modalities/modality.h"
 
 #include <string.h>
+
+static const char RECIPE[] = "triptych {";
+
+/* Take a recipe line off the end of the text. */
+static bool take_recipe(struct piece *piece, struct error *error)
+{
+    struct bytes *text = &piece->text;
+    size_t end = text->n;
+    if (end > 0 && text->data[end - 1] == '\n') end--;
+    size_t line = end;
+    while (line > 0 && text->data[line - 1] != '\n') line--;
+    if (end - line < sizeof RECIPE || memcmp(text->data + line, RECIPE, sizeof RECIPE - 1) != 0 || text->data[end - 1] != '}') return true;
+    if (!bytes_append(&piece->recipe, text->data + line + sizeof RECIPE - 2, end - line - (sizeof RECIPE - 2), error)) return false;
+    while (line > 0 && text->data[line - 1] == '\n') line--;
+    text->n = line;
+    return bytes_append_byte(text, '\n', error);
+}
 
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
@@ -17,7 +35,7 @@ static bool read(const void *data, size_t n, struct piece *out, struct error *er
         if (text[i] == '\r' && i + 1 < n && text[i + 1] == '\n') continue;
         if (!bytes_append_byte(&out->text, text[i] == '\r' ? '\n' : (unsigned char)text[i], error)) return false;
     }
-    return true;
+    return take_recipe(out, error);
 }
 
 static bool encode(const struct vocabulary *v, const struct piece *piece, struct ids *out, struct bytes *lost, struct error *error)
@@ -37,7 +55,8 @@ static bool write(const struct piece *piece, const char *extension, const struct
 {
     (void)extension, (void)how;
     if (!bytes_append(out, piece->text.data, piece->text.n, error)) return false;
-    return (out->n > 0 && out->data[out->n - 1] == '\n') || bytes_append_byte(out, '\n', error);
+    if ((out->n == 0 || out->data[out->n - 1] != '\n') && !bytes_append_byte(out, '\n', error)) return false;
+    return piece->recipe.n == 0 || bytes_printf(out, error, "\ntriptych %s\n", bytes_text(&piece->recipe));
 }
 
 static void start_payload(struct modality_state *state) { state->utf8_left = 0; }

@@ -1,0 +1,259 @@
+/* A loaded model that makes pieces; see engine.h. */
+#include "app/engine.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "core/random.h"
+#include "outputs/preview.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef TRIPTYCH_SHARE
+#define TRIPTYCH_SHARE "/usr/local/share/triptych"
+#endif
+
+/* ---- the model ---- */
+
+static bool is_model(const char *folder)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/config.json", folder) < (int)sizeof path && file_exists(path);
+}
+
+bool app_model_folder(const struct arguments *a, char *path, size_t size, struct error *error)
+{
+    const char *given = a->option[OPTION_MODEL].text != NULL ? a->option[OPTION_MODEL].text : getenv("TRIPTYCH_MODEL");
+    if (given != NULL) {
+        snprintf(path, size, "%s", given);
+        return is_model(path) || error_set(error, ERROR_INPUT, "%s: no model; a folder with config.json is wanted", given);
+    }
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n < 0 ? 0 : n] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash != NULL) *slash = '\0';
+    snprintf(path, size, "%s/models/default", program);
+    if (is_model(path)) return true;
+    snprintf(path, size, "models/default");
+    if (is_model(path)) return true;
+    snprintf(path, size, "%s/models/default", TRIPTYCH_SHARE);
+    return is_model(path) || error_set(error, ERROR_INPUT, "no model: models/default is not there; --model DIR is wanted");
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ p[i]) * 1099511628211u;          /* FNV-1a */
+    return hash;
+}
+
+/* Hash of the weights' first and last numbers of every parameter (quick), and of the tokenizers' files (whole). */
+static void hash_all(struct engine *e)
+{
+    uint64_t hash = 1469598103934665603u;
+    for (size_t i = 0; i < e->model.n; i++) {
+        const struct parameter *p = &e->model.parameters[i];
+        const float *w = e->model.weights + p->at;
+        size_t n = parameter_count(p);
+        hash = hash_bytes(hash, w, sizeof *w * (n < 16 ? n : 16));
+        hash = hash_bytes(hash, w + n - 1, sizeof *w);
+    }
+    snprintf(e->model_hash, sizeof e->model_hash, "%016llx", (unsigned long long)hash);
+    static const char *const files[] = {"tokenizer.json", "vq.safetensors", "triptych.json"};
+    hash = 1469598103934665603u;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[PATH_MAX];
+        struct bytes data = {0};
+        struct error ignored = {0};
+        if (file_join(path, sizeof path, e->folder, files[i], &ignored) && file_exists(path) && file_read(path, FILE_LIMIT_JSON, &data, &ignored))
+            hash = hash_bytes(hash, data.data, data.n);
+        bytes_free(&data);
+    }
+    snprintf(e->vocabulary_hash, sizeof e->vocabulary_hash, "%016llx", (unsigned long long)hash);
+}
+
+bool engine_start(struct engine *e, const struct arguments *a, bool joint, struct error *error)
+{
+    *e = (struct engine){.a = a};
+    if (!app_model_folder(a, e->folder, sizeof e->folder, error) || !vocabulary_load(e->folder, &e->vocabulary, error) || !model_load(e->folder, &e->model, error)) return false;
+    if (joint && !e->vocabulary.joint) return error_set(error, ERROR_INPUT, "%s: a text model; one with music and images is wanted", e->folder);
+    if (e->model.config.V < e->vocabulary.size)
+        return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", e->folder, e->model.config.V, (int)e->vocabulary.size);
+    e->session = session_start(&e->model, 2, e->model.config.T, error);
+    if (e->session == NULL || !sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
+    hash_all(e);
+    return true;
+}
+
+void engine_stop(struct engine *e)
+{
+    session_stop(e->session);
+    sampling_scratch_free(&e->scratch);
+    model_free(&e->model);
+    vocabulary_free(&e->vocabulary);
+    *e = (struct engine){0};
+}
+
+/* ---- sampling ---- */
+
+/* A JSON list of ids into *out. */
+static bool read_ids(const cJSON *array, const char *option, struct ids *out, struct error *error)
+{
+    const cJSON *item;
+    if (!cJSON_IsArray(array)) return error_set(error, ERROR_USAGE, "--%s: a JSON list of ids is wanted", option);
+    cJSON_ArrayForEach(item, array) {
+        if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > INT32_MAX || floor(item->valuedouble) != item->valuedouble)
+            return error_set(error, ERROR_USAGE, "--%s: holds something that is no id", option);
+        if (!ids_append(out, (int32_t)item->valuedouble, error)) return false;
+    }
+    return true;
+}
+
+static bool read_lists(const struct arguments *a, struct sampling *s, struct error *error)
+{
+    const char *words = a->option[OPTION_BAD_WORDS_IDS].text, *suppress = a->option[OPTION_SUPPRESS_TOKENS].text;
+    bool ok = true;
+    if (suppress != NULL) {
+        cJSON *root = json_parse(suppress, strlen(suppress), error);
+        ok = root != NULL && read_ids(root, "suppress-tokens", &s->suppress, error);
+        cJSON_Delete(root);
+    }
+    if (ok && words != NULL) {
+        cJSON *root = json_parse(words, strlen(words), error);
+        const cJSON *word;
+        ok = root != NULL && (cJSON_IsArray(root) || error_set(error, ERROR_USAGE, "--bad-words-ids: a JSON list of lists of ids is wanted"));
+        s->bad_words = ok ? mem_alloc((size_t)cJSON_GetArraySize(root), sizeof *s->bad_words, error) : NULL;
+        ok = s->bad_words != NULL;
+        if (ok) cJSON_ArrayForEach(word, root) ok = ok && read_ids(word, "bad-words-ids", &s->bad_words[s->bad_words_n++], error);
+        cJSON_Delete(root);
+    }
+    if (!ok && error->kind == ERROR_INPUT) error->kind = ERROR_USAGE;      /* broken JSON on the command line */
+    return ok;
+}
+
+bool engine_sampling(const struct arguments *a, const struct engine_defaults *d, struct sampling *s, struct error *error)
+{
+    const struct option_value *v = a->option;
+    *s = SAMPLING_DEFAULT;
+    if (v[OPTION_DO_SAMPLE].given && v[OPTION_GREEDY].given) return error_set(error, ERROR_USAGE, "--do-sample and --greedy exclude each other");
+    s->do_sample = v[OPTION_DO_SAMPLE].given || (d->do_sample && !v[OPTION_GREEDY].given);
+    s->temperature = v[OPTION_TEMPERATURE].given ? v[OPTION_TEMPERATURE].number : d->temperature;
+    s->top_k = v[OPTION_TOP_K].given ? (int)v[OPTION_TOP_K].number : d->top_k;
+    s->top_p = v[OPTION_TOP_P].given ? v[OPTION_TOP_P].number : d->top_p;
+    s->min_p = v[OPTION_MIN_P].number;
+    s->typical_p = v[OPTION_TYPICAL_P].number;
+    s->epsilon_cutoff = v[OPTION_EPSILON_CUTOFF].number;
+    s->eta_cutoff = v[OPTION_ETA_CUTOFF].number;
+    s->repetition_penalty = v[OPTION_REPETITION_PENALTY].number;
+    s->no_repeat_ngram_size = (int)v[OPTION_NO_REPEAT_NGRAM_SIZE].number;
+    s->min_new_tokens = (int)v[OPTION_MIN_NEW_TOKENS].number;
+    s->forced_eos = v[OPTION_FORCED_EOS].given ? (int)v[OPTION_FORCED_EOS].number : -1;
+    return read_lists(a, s, error);
+}
+
+uint64_t engine_seed(const struct arguments *a)
+{
+    if (a->option[OPTION_SEED].given) return (uint64_t)a->option[OPTION_SEED].number;
+    uint64_t seed = random_seed();
+    app_say("seed %llu", (unsigned long long)seed);
+    return seed;
+}
+
+/* ---- pieces ---- */
+
+bool engine_recipe(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct bytes *out, struct error *error)
+{
+    const struct sampling *s = o->sampling;
+    const char *prompt = o->prompt == NULL ? "" : o->prompt;
+    bool ok = bytes_printf(out, error, "{\"triptych\":\"%s\",\"verb\":\"%s\",\"modality\":\"%s\",\"prompt\":", TRIPTYCH_VERSION, o->verb, modality_of(o->kind)->name) &&
+              json_quote(out, prompt, strlen(prompt), error) &&
+              bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g},\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[",
+                           (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->guidance, e->model_hash, e->vocabulary_hash);
+    for (size_t i = 0; ok && i < n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids[i]);
+    return ok && bytes_append_text(out, "]}", error);
+}
+
+bool engine_make(struct engine *e, const struct engine_order *o, struct piece *out, struct error *error)
+{
+    const struct modality *modality = modality_of(o->kind);
+    struct modality_state state;
+    struct generate_constraint constraint = modality_constraint(&state, &e->vocabulary, o->kind);
+    struct ids prompt = {0}, negative = {0}, made = {0};
+    struct sampling sampling = *o->sampling;
+    sampling.seed = o->seed, sampling.eos = SPECIAL_EOS;
+    *out = (struct piece){.kind = o->kind};
+    bool ok = form_prompt(&e->vocabulary, o->kind, o->prompt, &prompt, error) && form_prompt(&e->vocabulary, o->kind, o->negative, &negative, error);
+    size_t longest = prompt.n > negative.n ? prompt.n : negative.n, room = (size_t)e->model.config.T;
+    if (ok && longest + CODES_PATTERNS + CODES_COLOURS_MOST + 4 > room) ok = error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - CODES_PATTERNS - CODES_COLOURS_MOST - 4);
+    if (ok) {
+        size_t most = room - longest;
+        const struct arguments *a = e->a;
+        if (o->kind != MODALITY_IMAGE && a->option[OPTION_MAX_NEW_TOKENS].given && a->option[OPTION_MAX_NEW_TOKENS].number < (double)most) most = (size_t)a->option[OPTION_MAX_NEW_TOKENS].number;
+        if (most < 24) most = 24;                              /* the shortest tune wants that much */
+        struct generate_request q = {.prompt = prompt.id, .prompt_n = prompt.n, .negative = negative.id, .negative_n = negative.n, .guidance_scale = o->guidance,
+            .max_new_tokens = most, .sampling = &sampling, .constraint = &constraint, .piece = (uint64_t)o->kind};
+        ok = generate(e->session, 0, &q, &e->scratch, &made, NULL, error);
+    }
+    size_t n = made.n - prompt.n;
+    if (ok && n > 0 && made.id[made.n - 1] == SPECIAL_EOS) n--;
+    ok = ok && modality->decode(&e->vocabulary, made.id + prompt.n, n, out, error) && engine_recipe(e, o, made.id + prompt.n, n, &out->recipe, error);
+    if (ok && o->kind == MODALITY_MUSIC && o->prompt != NULL && o->prompt[0] != '\0') ok = score_set_title(&out->score, o->prompt, error);
+    ids_free(&prompt), ids_free(&negative), ids_free(&made);
+    if (!ok) piece_free(out);
+    return ok;
+}
+
+bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, const struct sampling *base, uint64_t piece, struct bytes *words, struct error *error)
+{
+    struct words_state state;
+    struct generate_constraint constraint = form_words_constraint(&state, &e->vocabulary, end, most);
+    struct ids made = {0};
+    struct sampling sampling = *base;
+    sampling.eos = end;
+    size_t room = (size_t)e->model.config.T - so_far->n - 1;
+    struct generate_request q = {.prompt = so_far->id, .prompt_n = so_far->n, .guidance_scale = 1, .max_new_tokens = (size_t)most < room ? (size_t)most : room,
+        .sampling = &sampling, .constraint = &constraint, .piece = piece};
+    bool ok = generate(e->session, 0, &q, &e->scratch, &made, NULL, error);
+    size_t n = ok ? made.n - so_far->n : 0;
+    if (n > 0 && made.id[made.n - 1] == end) n--;
+    ok = ok && bpe_decode(e->vocabulary.bpe, made.id + so_far->n, n, true, words, error) && ids_append_many(so_far, made.id + so_far->n, n, error) && ids_append(so_far, end, error);
+    ids_free(&made);
+    return ok;
+}
+
+/* ---- files ---- */
+
+bool engine_may_write(const struct arguments *a, const char *path, struct error *error)
+{
+    if (!file_exists(path) || a->option[OPTION_OVERWRITE].given || strncmp(path, "/dev/", 5) == 0) return true;
+    return error_set(error, ERROR_IO, "%s: is there already; --overwrite replaces it", path);
+}
+
+bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error)
+{
+    struct bytes out = {0};
+    struct piece shown = *piece;                              /* a view: only the score's recipe differs */
+    char *recipe = piece->recipe.n > 0 ? (char *)piece->recipe.data : NULL;
+    if (piece->kind == MODALITY_MUSIC && recipe != NULL) shown.score.recipe = recipe;
+    struct modality_write how = {.scale = (int)a->option[OPTION_SCALE].number < 1 ? 1 : (int)a->option[OPTION_SCALE].number,
+        .soundfont = a->option[OPTION_SOUNDFONT].text, .parameters = parameters};
+    bool ok = engine_may_write(a, path, error) && modality_of(piece->kind)->write(&shown, file_extension(path), &how, &out, error) && file_write(path, out.data, out.n, error);
+    bytes_free(&out);
+    return ok;
+}
+
+void engine_preview(const struct sprite *sprite)
+{
+    struct bytes text = {0};
+    struct error ignored = {0};
+    const char *depth = getenv("COLORTERM");
+    bool truecolour = depth != NULL && (strcmp(depth, "truecolor") == 0 || strcmp(depth, "24bit") == 0);
+    if (isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && preview_print(sprite, truecolour ? PREVIEW_TRUE_COLOUR : PREVIEW_256_COLOURS, &text, &ignored))
+        fputs(bytes_text(&text), stdout);
+    bytes_free(&text);
+}

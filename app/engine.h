@@ -1,0 +1,60 @@
+/* A loaded model ready to make pieces: weights, vocabulary, session, sampling; and the recipe that a made piece carries.
+ *
+ * A recipe is one JSON object: {"triptych", "verb", "modality", "prompt", "seed", "options", "model", "vocabulary", "ids"}. The ids
+ * are the payload as sampled, so that `redo` gives the same piece on any machine that has the same vocabulary.
+ */
+#ifndef APP_ENGINE_H
+#define APP_ENGINE_H
+
+#include "app/app.h"
+
+struct engine {
+    const struct arguments *a;
+    char folder[4096];
+    struct model model;
+    struct vocabulary vocabulary;
+    struct session *session;       /* two sequences: the piece and its unguided twin */
+    struct sampling_scratch scratch;
+    char model_hash[17], vocabulary_hash[17];
+};
+
+/* Load the model that the options name. `joint`: it must have music and images. */
+bool engine_start(struct engine *engine, const struct arguments *a, bool joint, struct error *error);
+void engine_stop(struct engine *engine);
+
+/* Sampling as the options say, with the verb's own defaults where they say nothing. */
+struct engine_defaults { double temperature; int top_k; double top_p; double guidance; bool do_sample; };
+bool engine_sampling(const struct arguments *a, const struct engine_defaults *defaults, struct sampling *out, struct error *error);
+
+/* --seed, or one from the system that is then told on stderr. */
+uint64_t engine_seed(const struct arguments *a);
+
+/* What is asked of one piece. */
+struct engine_order {
+    enum modality_kind kind;
+    const char *verb, *prompt, *negative;
+    uint64_t seed;
+    double guidance;
+    const struct sampling *sampling;
+};
+
+/* Sample one piece with its recipe. */
+bool engine_make(struct engine *engine, const struct engine_order *order, struct piece *out, struct error *error);
+
+/* Sample words after `so_far` (which grows by them) until the token `end`; the words alone into *words. */
+bool engine_words(struct engine *engine, struct ids *so_far, int32_t end, int most, const struct sampling *sampling, uint64_t piece,
+                  struct bytes *words, struct error *error);
+
+/* The recipe's JSON for a payload of ids. */
+bool engine_recipe(const struct engine *engine, const struct engine_order *order, const int32_t *ids, size_t n, struct bytes *out, struct error *error);
+
+/* Write a piece to a file by its extension; refuses to replace files without --overwrite. */
+bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error);
+
+/* True when `path` may be written (it is not there, or --overwrite). */
+bool engine_may_write(const struct arguments *a, const char *path, struct error *error);
+
+/* Show a picture on the terminal, when stdout is one. */
+void engine_preview(const struct sprite *sprite);
+
+#endif
