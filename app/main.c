@@ -3,7 +3,6 @@
 #include "app/app.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +30,11 @@ static const struct verb {
 };
 enum { VERBS_N = sizeof VERBS / sizeof *VERBS };
 
-volatile sig_atomic_t app_stop;
-
 static void on_signal(int number)
 {
     if (app_stop) _exit(128 + number);                        /* the second time: at once */
     app_stop = 1;
 }
-
-void app_say(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
-
-bool app_is_terminal(void) { return isatty(STDERR_FILENO) != 0; }
 
 static void overview(void)
 {

@@ -160,7 +160,7 @@ static bool train_codes(struct run *r, struct codes **out, struct error *error)
 static bool get_vocabulary(struct run *r, struct error *error)
 {
     const char *init = r->a->option[OPTION_INIT].text;
-    if (same_file(r->out, "tokenizer.json") && (r->a->option[OPTION_RESUME].given || init == NULL)) return vocabulary_load(r->out, &r->vocabulary, error);
+    if (same_file(r->out, "triptych.json")) return vocabulary_load(r->out, &r->vocabulary, error);    /* the last file that is written */
     if (init != NULL) return vocabulary_load(init, &r->vocabulary, error) && vocabulary_save(&r->vocabulary, r->out, error);
     struct bpe *bpe = NULL;
     struct codes *codes = NULL;

@@ -1,0 +1,390 @@
+/* The program as its user meets it: a tiny model trained from a few files by `triptych train`, every verb on it, and a
+ * table of wrong uses, each with its exit code, its one clear line, and nothing written. */
+#include "core/file.h"
+#include "core/json.h"
+#include "core/random.h"
+#include "outputs/midi.h"
+#include "outputs/png.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char home[] = "/tmp/triptych-app-XXXXXX";
+static const char *program;
+
+/* Run a shell command in the home folder; its output (both streams) into text. Returns the exit code. */
+static int run(char *text, size_t size, const char *line)
+{
+    char command[4000];
+    snprintf(command, sizeof command, "cd %s && T=%s; { %s; } 2>&1", home, program, line);
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t n = fread(text, 1, size - 1, pipe);
+    text[n] = '\0';
+    while (fgetc(pipe) != EOF) {}
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void must(const char *command)
+{
+    char text[4000];
+    int code = run(text, sizeof text, command);
+    ck_assert_msg(code == 0, "%s: exit code %d: %s", command, code, text);
+}
+
+static void put_file(const char *name, const void *data, size_t n)
+{
+    char path[300];
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/%s", home, name);
+    ck_assert_msg(file_write(path, data, n, &error), "%s", error.text);
+}
+
+static struct bytes get_file(const char *name)
+{
+    char path[300];
+    struct bytes out = {0};
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/%s", home, name);
+    ck_assert_msg(file_read(path, 1 << 26, &out, &error), "%s", error.text);
+    return out;
+}
+
+/* ---- a few works of one's own ---- */
+
+static void make_sprite(int number)
+{
+    struct sprite s;
+    struct error error = {0};
+    struct bytes png = {0};
+    char name[60];
+    ck_assert(sprite_init(&s, 32, 32, &error));
+    for (int y = 6; y < 26; y++)
+        for (int x = 6; x < 26; x++) {
+            uint8_t *p = s.rgba + 4 * (y * 32 + x);
+            if ((x - 16) * (x - 16) + (y - 16) * (y - 16) > 20 + 4 * number) continue;
+            p[0] = (uint8_t)(60 + 9 * number), p[1] = (uint8_t)(x < 16 ? 200 : 120), p[2] = (uint8_t)(7 * number), p[3] = 255;
+        }
+    ck_assert(png_write_sprite(&s, NULL, NULL, &png, &error));
+    snprintf(name, sizeof name, "works/ball-%d.png", number);
+    put_file(name, png.data, png.n);
+    bytes_free(&png);
+    sprite_free(&s);
+}
+
+static void make_tune(int number)
+{
+    struct score score = {.ticks_per_quarter = 480};
+    struct error error = {0};
+    struct bytes midi = {0};
+    char name[60];
+    ck_assert(score_add_part(&score, 73, false, "Flute", &error) && score_add_tempo(&score, 0, 500000, &error) &&
+              score_add_metre(&score, 0, 3, 4, &error) && score_add_key(&score, 0, 1, false, &error));
+    for (int i = 0; i < 24; i++)
+        ck_assert(score_add_note(&score, (struct score_note){.onset = 480 * i, .length = 480, .pitch = (uint8_t)(60 + (i * number) % 12), .velocity = 80}, &error));
+    ck_assert(midi_write(&score, &midi, &error));
+    snprintf(name, sizeof name, "works/tune-%d.mid", number);
+    put_file(name, midi.data, midi.n);
+    bytes_free(&midi);
+    score_free(&score);
+}
+
+static void make_works(void)
+{
+    struct error error = {0};
+    struct bytes text = {0}, ideas = {0};
+    char path[300], name[60];
+    snprintf(path, sizeof path, "%s/works", home);
+    ck_assert(file_make_folder(path, &error));
+    for (int i = 0; i < 30; i++) make_sprite(i);
+    for (int i = 1; i < 20; i++) make_tune(i);
+    for (int i = 0; i < 12; i++) {
+        text.n = 0;
+        for (int k = 0; k < 40; k++) ck_assert(bytes_printf(&text, &error, "The %s mouse number %d went to the moon.%s", k % 3 ? "brave" : "sad", i * k % 17, k % 5 == 4 ? "\n\n" : " "));
+        snprintf(name, sizeof name, "works/story-%d.txt", i);
+        put_file(name, text.data, text.n);
+    }
+    for (int i = 0; i < 40; i++)
+        ck_assert(bytes_printf(&ideas, &error, "{\"idea\": \"mouse %d\", \"text\": \"A mouse was %d.\", \"music\": \"a waltz in G\", \"picture\": \"a ball\", \"split\": \"%s\"}\n", i, i, i % 10 == 9 ? "valid" : "train"));
+    put_file("ideas.jsonl", ideas.data, ideas.n);
+    put_file("caption-works.txt", "x", 1);
+    bytes_free(&text), bytes_free(&ideas);
+}
+
+#define TRAIN "$T train --data works --data ideas.jsonl=0.5 --preset tiny --vocabulary 400 --patterns 64 --palette-colours 32 --batch 2048 --micro 512 --threads 2 " \
+              "--warmup 2 --decay 4 --valid-every 5 --learning-rate 0.01 --quiet "
+
+/* Broken files for the table of wrong uses. */
+static void make_broken(void)
+{
+    struct bytes png = get_file("works/ball-9.png"), midi = get_file("works/tune-3.mid"), model = get_file("model/model.safetensors"), vq = get_file("model/vq.safetensors"),
+                 tokenizer = get_file("model/tokenizer.json");
+    put_file("cut.png", png.data, png.n / 2);
+    put_file("cut.mid", midi.data, midi.n - 9);
+    put_file("empty.png", "", 0);
+    put_file("empty.mid", "", 0);
+    put_file("empty.txt", "", 0);
+    put_file("broken.txt", "ab\xff\xfe", 4);
+    put_file("nul.txt", "a\0b", 3);
+    put_file("wrong.png", midi.data, midi.n);
+    put_file("wrong.mid", png.data, png.n);
+    put_file("bad.jsonl", "{\"idea\": 3}\n", 12);
+    put_file("torn.jsonl", "{\"idea\": \"a", 11);
+    static const char *const copies[] = {"cut-weights", "no-weights", "bad-config", "no-tokenizer", "cut-tokenizer", "cut-codes", "wrong-family", "odd-head", "small-vocab", "cut-layout"};
+    char command[300];
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        snprintf(command, sizeof command, "mkdir %s && cp model/*.json model/*.safetensors %s/", copies[i], copies[i]);
+        must(command);
+    }
+    put_file("cut-weights/model.safetensors", model.data, model.n - 100);
+    must("rm no-weights/model.safetensors no-tokenizer/tokenizer.json");
+    put_file("bad-config/config.json", "{\"model_type\": \"qwen3\"", 22);
+    put_file("cut-tokenizer/tokenizer.json", tokenizer.data, tokenizer.n / 2);
+    put_file("cut-codes/vq.safetensors", vq.data, vq.n - 1);
+    put_file("cut-layout/triptych.json", "{\"version\": 1", 13);
+    must("sed -i s/qwen3/gptj/ wrong-family/config.json");
+    must("sed -i 's/\"head_dim\": 32/\"head_dim\": 31/' odd-head/config.json");
+    must("sed -i 's/\"vocab_size\": [0-9]*/\"vocab_size\": 100/' small-vocab/config.json");
+    bytes_free(&png), bytes_free(&midi), bytes_free(&model), bytes_free(&vq), bytes_free(&tokenizer);
+}
+
+static void start(void)
+{
+    static char path[4096];
+    const char *build = getenv("BUILD");
+    ck_assert_ptr_nonnull(realpath(build == NULL ? "triptych" : build, path));
+    if (build != NULL) strncat(path, "/triptych", sizeof path - strlen(path) - 1);
+    program = path;
+    ck_assert_ptr_nonnull(mkdtemp(home));
+    make_works();
+    must(TRAIN "--out model --steps 10");
+    make_broken();
+}
+
+static void stop(void)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", home);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- wrong uses ---- */
+
+static const struct { const char *command; int code; const char *message; } WRONG[] = {
+    /* verbs and options */
+    {"$T", 2, "usage: triptych VERB"},
+    {"$T sing", 2, "unknown verb 'sing'"},
+    {"$T draw --colour 3", 2, "unknown option --colour"},
+    {"$T draw --temprature 1", 2, "did you mean --temperature?"},
+    {"$T draw -z", 2, "unknown option -z"},
+    {"$T draw --seed", 2, "--seed: the value is missing"},
+    {"$T draw --seed x", 2, "--seed: 'x' is no whole number"},
+    {"$T draw --seed 1.5", 2, "--seed: '1.5' is no whole number"},
+    {"$T draw --seed -1", 2, "--seed: -1 is out of range"},
+    {"$T draw --seed 1 --seed 2", 2, "--seed: given twice"},
+    {"$T draw --temperature 0", 2, "--temperature: 0 is out of range; 0.01 to 100"},
+    {"$T draw --temperature 1e9", 2, "out of range"},
+    {"$T draw --temperature nan", 2, "is no number"},
+    {"$T draw --temperature inf", 2, "is no number"},
+    {"$T draw --top-p 1.5", 2, "--top-p: 1.5 is out of range; 0 to 1"},
+    {"$T draw --top_p -1", 2, "--top-p: -1 is out of range"},
+    {"$T draw --top-k -3", 2, "--top-k: -3 is out of range"},
+    {"$T draw --min-p 2", 2, "--min-p: 2 is out of range"},
+    {"$T draw --typical-p 0", 2, "--typical-p: 0 is out of range"},
+    {"$T draw --repetition-penalty 0", 2, "--repetition-penalty: 0 is out of range"},
+    {"$T draw --guidance-scale 99", 2, "--guidance-scale: 99 is out of range"},
+    {"$T draw --scale 0", 2, "--scale: 0 is out of range; 1 to 32"},
+    {"$T draw -n 0", 2, "--count: 0 is out of range"},
+    {"$T draw --overwrite=1", 2, "takes no value"},
+    {"$T draw --do-sample --greedy", 2, "exclude each other"},
+    {"$T draw --bad-words-ids '[[5'", 2, "JSON"},
+    {"$T draw --bad-words-ids '[5]'", 2, "--bad-words-ids: a JSON list"},
+    {"$T draw --suppress-tokens '[-1]'", 2, "--suppress-tokens: holds something that is no id"},
+    {"$T draw one two", 2, "2 prompts; one"},
+    {"$T draw x -s 1 -m model -o out.mid", 2, "unknown kind of file; .png is wanted"},
+    {"$T play x -s 1 -m model -o out.png", 2, "unknown kind of file; .mid or .wav"},
+    {"$T draw x -s 1 -m model -o works/ball-1.png", 1, "is there already; --overwrite"},
+    {"$T draw x -s 1 -m model -o nowhere/out.png", 1, "nowhere/out.png: cannot be created"},
+    {"$T compose -m model", 2, "0 ideas; one"},
+    {"$T compose a b -m model", 2, "2 ideas; one"},
+    {"$T compose '' -m model", 2, "0 ideas; one"},
+    {"$T draw \"$(yes word | head -n 2000)\" -s 1 -m model", 1, "the prompt takes"},
+    /* models */
+    {"$T draw x -s 1 -m nowhere", 1, "nowhere: no model"},
+    {"$T draw x -s 1 -m works", 1, "works: no model"},
+    {"$T draw x -s 1 -m cut-weights", 1, "cut-weights/model.safetensors: safetensors: tensor"},
+    {"$T draw x -s 1 -m no-weights", 1, "no-weights/model.safetensors: cannot be opened"},
+    {"$T draw x -s 1 -m bad-config", 1, "bad-config/config.json: JSON"},
+    {"$T draw x -s 1 -m no-tokenizer", 1, "no-tokenizer/tokenizer.json: cannot be opened"},
+    {"$T draw x -s 1 -m cut-tokenizer", 1, "cut-tokenizer/tokenizer.json"},
+    {"$T draw x -s 1 -m cut-codes", 1, "cut-codes/vq.safetensors: safetensors"},
+    {"$T draw x -s 1 -m cut-layout", 1, "cut-layout/triptych.json: JSON"},
+    {"$T draw x -s 1 -m wrong-family", 1, "model_type is gptj; llama or qwen3"},
+    {"$T draw x -s 1 -m odd-head", 1, "head_dim 31 is odd"},
+    {"$T draw x -s 1 -m small-vocab", 1, "embed_tokens"},
+    /* files */
+    {"$T describe nowhere.png -m model", 1, "nowhere.png: cannot be opened: No such file"},
+    {"$T describe -m model", 2, "the file is missing"},
+    {"$T describe works -m model", 1, "works: unknown kind of file"},
+    {"$T describe works/story-1.txt -m model", 1, "a text; a .mid or .png is wanted"},
+    {"$T describe cut.png -m model", 1, "cut.png: PNG"},
+    {"$T describe empty.png -m model", 1, "empty.png: PNG: the file is empty"},
+    {"$T describe wrong.png -m model", 1, "wrong.png: PNG: the file does not start like a PNG"},
+    {"$T describe cut.mid -m model", 1, "cut.mid: MIDI"},
+    {"$T describe empty.mid -m model", 1, "empty.mid: MIDI"},
+    {"$T describe wrong.mid -m model", 1, "wrong.mid: MIDI"},
+    {"$T tokens roundtrip cut.png -m model -o out.png", 1, "cut.png: PNG"},
+    {"$T tokens roundtrip empty.txt -m model -o out.txt", 1, "empty.txt: text: the file is empty"},
+    {"$T tokens roundtrip broken.txt -m model -o out.txt", 1, "byte 2 is not UTF-8"},
+    {"$T tokens roundtrip nul.txt -m model -o out.txt", 1, "NUL byte"},
+    {"$T tokens roundtrip works/ball-1.png -m model", 2, "-o is missing"},
+    {"$T tokens roundtrip -m model -o out.png", 2, "one file is wanted"},
+    {"$T tokens sing", 2, "'sing' is unknown"},
+    {"echo '\"a' | $T tokens encode -m model", 1, "line 1: JSON"},
+    {"echo '3' | $T tokens encode -m model", 1, "line 1: no JSON string"},
+    {"echo '[99999]' | $T tokens decode -m model", 1, "line 1: not an id"},
+    {"$T tokens encode --data works --split tset -m model", 2, "--split: 'tset' is unknown"},
+    {"$T tokens encode --tokenizer nowhere.json", 1, "nowhere.json: cannot be opened"},
+    {"$T recipe works/ball-1.png", 1, "has no recipe"},
+    {"$T recipe works/story-1.txt", 1, "has no recipe"},
+    {"$T redo works/tune-1.mid -m model", 1, "has no recipe"},
+    {"$T recipe", 2, "0 files; one"},
+    /* training and evaluation */
+    {"$T train --data works", 2, "--out is missing"},
+    {"$T train --out out", 2, "--data is missing"},
+    {"$T train --data nowhere --out out", 1, "nowhere: no such file or folder"},
+    {"$T train --data works=0 --out out", 2, "weight '0'"},
+    {"$T train --data works=x --out out", 2, "weight 'x'"},
+    {"$T train --data works --data works --out out", 2, "two sources are called works"},
+    {"$T train --data bad.jsonl --out out", 1, "bad.jsonl: line 1: \"idea\" is no string"},
+    {"$T train --data torn.jsonl --out out", 1, "torn.jsonl: line 1: JSON"},
+    {"$T train --data model/config.json --out out", 1, "unknown kind of data"},
+    {"$T train --data works --out out --optimizer sgd", 2, "--optimizer: 'sgd' is unknown"},
+    {"$T train --data works --out out --store f64", 2, "--store: 'f64' is unknown"},
+    {"$T train --data works --out model --steps 12", 2, "holds a training run; --resume"},
+    {"$T eval --data works --split none -m model", 2, "--split: 'none' is unknown"},
+    {"$T eval -m model", 2, "--data is missing"},
+    /* ids */
+    {"$T generate -m model", 2, "--ids is missing"},
+    {"$T generate --ids '1,x' -m model", 2, "--ids: '1,x' is no list"},
+    {"$T generate --ids '1,999999' -m model", 2, "--ids: 999999 is out of range"},
+    {"$T logits --ids '' -m model", 2, "--ids: is empty"},
+    {"$T logits --ids 5 -m cut-weights", 1, "cut-weights/model.safetensors"},
+};
+
+START_TEST(wrong_uses_get_one_clear_line)
+{
+    char text[8000], before[20000], after[20000];
+    run(before, sizeof before, "find . -type f | sort");
+    int code = run(text, sizeof text, WRONG[_i].command);
+    ck_assert_msg(strstr(text, WRONG[_i].message) != NULL, "%s\n -> %s", WRONG[_i].command, text);
+    ck_assert_msg(code == WRONG[_i].code, "%s: exit code %d: %s", WRONG[_i].command, code, text);
+    if (_i > 0) ck_assert_msg(strncmp(text, "triptych", 8) == 0 && strchr(text, '\n') == text + strlen(text) - 1, "%s: more than one line: %s", WRONG[_i].command, text);
+    run(after, sizeof after, "find . -type f | sort");
+    ck_assert_msg(strcmp(before, after) == 0, "%s: left files behind", WRONG[_i].command);
+}
+END_TEST
+
+/* ---- right uses ---- */
+
+START_TEST(compose_writes_four_files_that_redo_makes_again)
+{
+    char text[8000];
+    must("$T compose 'mouse 7 & co' -m model -s 5 -o made");
+    must("test $(ls made | wc -l) = 4 && cd made && file *.png | grep -q 'PNG image data, 256 x 256' && file *.mid | grep -q 'Standard MIDI' && file *.wav | grep -q 'WAVE audio.*16 bit, stereo 44100' && file *.txt | grep -q text");
+    must("cd made && for x in txt mid wav png; do $T redo -m ../model mouse-7-co-5.$x -o again.$x && cmp mouse-7-co-5.$x again.$x || exit 1; done");
+    ck_assert_int_eq(run(text, sizeof text, "$T recipe made/mouse-7-co-5.txt"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "mouse 7 & co"));
+    ck_assert_int_eq(run(text, sizeof text, "$T compose 'mouse 7 & co' -m model -s 5 -o made"), 1);
+    ck_assert_ptr_nonnull(strstr(text, "is there already"));
+    must("$T compose 'mouse 7 & co' -m model -s 5 -o made2 && for x in txt mid wav png; do cmp made/mouse-7-co-5.$x made2/mouse-7-co-5.$x || exit 1; done");
+}
+END_TEST
+
+START_TEST(hot_samples_always_decode)
+{
+    char text[100];
+    must("$T draw -m model -s 1 -n 150 -t 1.5 -k 0 -o hot/ && $T play 'a waltz' -m model -s 1 -n 60 -t 1.5 -p 1 -o hot/ && $T write 'The' -m model -s 1 -n 30 -t 1.5 -k 0 -p 1 -o hot/");
+    run(text, sizeof text, "ls hot | wc -l");
+    ck_assert_int_eq(atoi(text), 240);
+    must("file hot/*.png | grep -vc 'PNG image data, 256 x 256' | grep -q '^0$'");
+    must("for f in hot/play-1*.mid; do $T tokens roundtrip $f -m model -o x.mid --overwrite >/dev/null || exit 1; done");
+}
+END_TEST
+
+START_TEST(round_trips_keep_the_works)
+{
+    char text[1000];
+    must("$T tokens roundtrip works/ball-4.png -m model -o back.png && $T tokens roundtrip works/tune-5.mid -m model -o back.mid && $T tokens roundtrip works/story-2.txt -m model -o back.txt && cmp back.txt works/story-2.txt");
+    must("cmp back.mid works/tune-5.mid || $T tokens roundtrip back.mid -m model -o back2.mid");
+    ck_assert_int_eq(run(text, sizeof text, "$T tokens roundtrip works/tune-5.mid -m model -o back.mid --overwrite --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"notes_in\":24,\"notes_kept\":24"));
+    must("echo '\"A mouse \\u00e9\"' | $T tokens encode -m model | $T tokens decode -m model | grep -q '^\"A mouse é\"$'");
+    must("test $($T tokens encode --data works --split train -m model | wc -l) -gt 30");
+}
+END_TEST
+
+START_TEST(resumed_run_equals_straight_run)
+{
+    static const char *const moments[] = {"0.1", "0.25", "0.45", "0.6", "0.35", "0.5"};
+    must(TRAIN "--out straight --steps 30 --save-every 10");
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        char command[1000];
+        snprintf(command, sizeof command, TRAIN "--out broken-off --steps 30 --save-every 2 --resume & P=$!; sleep %s; kill -9 $P; wait $P; true", moments[i]);
+        must(command);
+    }
+    must(TRAIN "--out broken-off --steps 30 --save-every 10 --resume");
+    must("cmp straight/checkpoints/step-000000030/model.safetensors broken-off/checkpoints/step-000000030/model.safetensors");
+    must("cmp straight/checkpoints/step-000000030/optimizer.safetensors broken-off/checkpoints/step-000000030/optimizer.safetensors");
+    must("cut -f1-5 straight/loss.tsv >a; cut -f1-5 broken-off/loss.tsv >b; cmp a b && test $(wc -l <a) = 31");
+    must("test $(find broken-off -name '*.tmp' | wc -l) -le 1");
+}
+END_TEST
+
+START_TEST(a_bad_file_among_good_ones_is_left_out)
+{
+    char text[4000];
+    must("mkdir mixed && cp works/*.png mixed && cp cut.png mixed/cut.png");
+    ck_assert_int_eq(run(text, sizeof text, "$T tokens encode --data mixed --split train -m model >/dev/null; $T tokens encode --data mixed --split valid -m model > /dev/null; $T tokens encode --data mixed -m model >/dev/null"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "1 files left out"));
+}
+END_TEST
+
+START_TEST(eval_describe_and_ids_work)
+{
+    char text[8000];
+    ck_assert_int_eq(run(text, sizeof text, "$T eval --data ideas.jsonl --split valid -m model --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"bits_per_token\":"));
+    must("test -n \"$($T describe works/ball-3.png -m model)\" && test -n \"$($T describe works/tune-3.mid -m model)\"");
+    ck_assert_int_eq(run(text, sizeof text, "$T generate --ids 1,2,3 -m model --max-new-tokens 5"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "{\"sequences\":[[1,2,3,"));
+    must("$T logits --ids 1,2,3 -m model > one && $T logits --ids 1,2,3 -m model --batched > two && head -c 20 one | grep -q '{\"logits\":\\[\\['");
+    must("$T --help | grep -q compose && $T --version | grep -q '^triptych [0-9]' && $T draw --help | grep -q guidance-scale && $T models -m model | grep -q 'text, music and images'");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("app");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 300);
+    tcase_add_unchecked_fixture(all, start, stop);
+    tcase_add_loop_test(all, wrong_uses_get_one_clear_line, 0, (int)(sizeof WRONG / sizeof *WRONG));
+    tcase_add_test(all, compose_writes_four_files_that_redo_makes_again);
+    tcase_add_test(all, hot_samples_always_decode);
+    tcase_add_test(all, round_trips_keep_the_works);
+    tcase_add_test(all, resumed_run_equals_straight_run);
+    tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
+    tcase_add_test(all, eval_describe_and_ids_work);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
