@@ -25,7 +25,7 @@ PARTS := $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 .SECONDARY:
-.PHONY: all test demo bench layers install clean setup
+.PHONY: all test demo bench layers install clean setup kill
 all: triptych
 
 triptych: $(BUILD)/triptych
@@ -56,6 +56,10 @@ demo: triptych
 # core <- outputs <- tokenizers <- modalities <- app: an include against the arrows is an error.
 layers:
 	$(Q)tests/layers.sh
+
+# Longer checks, not part of make test.
+kill: triptych
+	$(Q)tests/kill.sh 20
 
 bench: triptych
 	$(Q)bench/run.sh

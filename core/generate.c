@@ -12,11 +12,12 @@ struct run {
     int first;
     const struct generate_request *q;
     struct sampling_scratch *scratch;
-    float *logits, *uncond;   /* (V) */
+    float *logits, *uncond;   /* (V) each, side by side */
     uint8_t *allowed;         /* (V) */
     struct ids *out;
     size_t start;             /* where this sequence starts in *out */
     double log_probability;
+    bool scored;              /* log_probability is wanted */
     bool ended;
 };
 
@@ -30,10 +31,11 @@ static double log_probability_of(const float *logits, int V, int32_t id)
 }
 
 /* Feed one id to the sequence (and its unguided twin) and get the logits behind it. */
-static bool feed(struct run *r, const int32_t *ids, size_t n, bool guided, struct error *error)
+static bool feed(struct run *r, int32_t id, bool guided, struct error *error)
 {
-    if (!session_feed(r->session, r->first, ids, n, false, r->logits, error)) return false;
-    return !guided || session_feed(r->session, r->first + 1, ids, n, false, r->uncond, error);
+    const int sequences[2] = {r->first, r->first + 1};
+    const int32_t ids[2] = {id, id};
+    return session_step(r->session, guided ? 2 : 1, sequences, ids, r->logits, error);
 }
 
 static bool take(struct run *r, int32_t id, struct error *error)
@@ -77,11 +79,11 @@ static bool loop(struct run *r, struct error *error)
             q->constraint->allowed(q->constraint->context, r->allowed);
             context.allowed = r->allowed;
         }
-        if (!guided) memcpy(r->uncond, r->logits, (size_t)V * sizeof *r->logits);          /* the chain works in place */
+        if (r->scored) memcpy(r->uncond, r->logits, (size_t)V * sizeof *r->logits);        /* the chain works in place */
         int32_t id = sampling_choose(q->sampling, &context, r->scratch, r->logits);
-        if (!guided) r->log_probability += log_probability_of(r->uncond, V, id);
+        if (r->scored) r->log_probability += log_probability_of(r->uncond, V, id);
         if (!take(r, id, error)) return false;
-        if (!r->ended && made + 1 < q->max_new_tokens && !feed(r, &id, 1, guided, error)) return false;
+        if (!r->ended && made + 1 < q->max_new_tokens && !feed(r, id, guided, error)) return false;
     }
     return true;
 }
@@ -91,10 +93,11 @@ bool generate(struct session *session, int first, const struct generate_request 
 {
     struct run r = {.session = session, .first = first, .q = q, .scratch = scratch, .out = out, .start = out->n};
     bool guided = q->guidance_scale != 1;
-    r.logits = mem_alloc((size_t)scratch->V, sizeof *r.logits, error);
-    r.uncond = mem_alloc((size_t)scratch->V, sizeof *r.uncond, error);
+    r.scored = log_probability != NULL && !guided;
+    r.logits = mem_alloc(2 * (size_t)scratch->V, sizeof *r.logits, error);
+    r.uncond = r.logits + scratch->V;
     r.allowed = mem_alloc((size_t)scratch->V, 1, error);
-    bool ok = r.logits != NULL && r.uncond != NULL && r.allowed != NULL;
+    bool ok = r.logits != NULL && r.allowed != NULL;
     if (ok && q->prompt_n == 0) ok = error_set(error, ERROR_INPUT, "generate: the prompt is empty; at least one id is wanted");
     session_cut(session, first, 0);
     if (guided) session_cut(session, first + 1, 0);
@@ -103,7 +106,6 @@ bool generate(struct session *session, int first, const struct generate_request 
     ok = ok && loop(&r, error);
     if (log_probability != NULL) *log_probability = r.log_probability;
     mem_free(r.logits);
-    mem_free(r.uncond);
     mem_free(r.allowed);
     return ok;
 }

@@ -32,8 +32,8 @@ struct generate_request {
 };
 
 /* Append prompt and new ids to *out, the end id included when it was chosen. The session's sequences `first` and, with guidance,
- * `first + 1` are used. *log_probability, when not NULL, gets the sum over the new ids under the processed distribution's
- * unprocessed logits (natural log). */
+ * `first + 1` are used. *log_probability, when not NULL, gets the sum of the new ids' log-probabilities under the model's own
+ * distribution, before any step of the chain (natural log; 0 with guidance). */
 bool generate(struct session *session, int first, const struct generate_request *request, struct sampling_scratch *scratch,
               struct ids *out, double *log_probability, struct error *error);
 

@@ -298,10 +298,9 @@ int32_t sampling_choose(const struct sampling *s, const struct sampling_context 
 
 static void log_softmax(float *x, int V)
 {
-    float most = x[best_of(x, V)];
-    double sum = 0;
-    for (int i = 0; i < V; i++) sum += exp((double)(x[i] - most));
-    float lse = most + (float)log(sum);
+    float most = x[best_of(x, V)], sum = 0;
+    for (int i = 0; i < V; i++) sum += expf(x[i] - most);
+    float lse = most + logf(sum);
     for (int i = 0; i < V; i++) x[i] -= lse;
 }
 

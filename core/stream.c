@@ -92,7 +92,8 @@ bool stream_valid(struct stream *stream, size_t source, size_t *at, struct batch
     batch->n = batch->sequences = 0;
     for (; *at < s->n_valid; ++*at) {
         stream->scratch.n = 0;
-        if (!s->piece(s->context, true, *at, 0, &stream->scratch, error)) return false;
+        size_t index = stream_permute(0, 0, s->n_valid, *at);    /* a spread sample: neighbours in a folder are alike */
+        if (!s->piece(s->context, true, index, 0, &stream->scratch, error)) return false;
         size_t n = cut(stream);
         if (batch->n == 0 && n > (size_t)n_most + 1) n = (size_t)n_most + 1;
         if (!batch_add(batch, n_most, stream->scratch.id, n)) break;

@@ -45,7 +45,7 @@ bool batch_add(struct batch *batch, int n_most, const int32_t *ids, size_t n);
 /* Fill a batch with the next pieces until one does not fit; at least one piece is placed. */
 bool stream_next(struct stream *stream, struct batch *batch, int n_most, struct error *error);
 
-/* Validation pieces `*at` and on of one source, until the batch is full; *at moves on. The batch is empty at the end. */
+/* Validation pieces `*at` and on of one source, in a fixed shuffled order, until the batch is full; *at moves on. The batch is empty at the end. */
 bool stream_valid(struct stream *stream, size_t source, size_t *at, struct batch *batch, int n_most, struct error *error);
 
 /* Place k of epoch `epoch` in a permutation of 0 … n-1 (a four-round Feistel network, walked until inside). */
