@@ -61,8 +61,11 @@ layers:
 kill: triptych
 	$(Q)tests/kill.sh 20
 
-bench: triptych
-	$(Q)bench/run.sh
+bench: $(BUILD)/bench/bench
+	$(Q)$<
+
+$(BUILD)/bench/bench: $(BUILD)/bench/bench.o $(PARTS)
+	$(Q)$(CC) $(SANFLAGS) -pie -Wl,--as-needed -o $@ $^ $(LIBS)
 
 install: triptych
 	install -D -m 755 triptych $(DESTDIR)$(PREFIX)/bin/triptych
@@ -72,4 +75,4 @@ install: triptych
 clean:
 	rm -rf build triptych demo
 
--include $(OBJECTS:.o=.d) $(TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(TESTS:=.d) $(BUILD)/bench/bench.d
