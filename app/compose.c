@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/threads.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -18,7 +19,7 @@ enum { TEXT_MOST = 140, PROMPT_MOST = 40, SLUG_MOST = 40 };
 
 static const struct engine_defaults WORDS = {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true};
 static const struct engine_defaults PLAY = {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true};
-static const struct engine_defaults DRAW = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 1.5, .do_sample = true};
+static const struct engine_defaults DRAW = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
 
 struct triptych { struct bytes text, music, picture; struct piece tune, sprite; char stem[PATH_MAX]; };
 
@@ -83,6 +84,34 @@ static bool make_piece(struct engine *e, const struct engine_defaults *d, enum m
     return ok;
 }
 
+/* Tune and sprite at the same time: the model is shared, each has a session of its own. */
+struct pair { struct engine engines[2]; struct triptych *t; uint64_t seed; struct error errors[2]; bool ok[2]; };
+
+static void make_half(void *context, int item, int worker)
+{
+    struct pair *p = context;
+    (void)worker;
+    if (item == 0) p->ok[0] = make_piece(&p->engines[0], &PLAY, MODALITY_MUSIC, bytes_text(&p->t->music), p->seed, &p->t->tune, &p->errors[0]);
+    else p->ok[1] = make_piece(&p->engines[1], &DRAW, MODALITY_IMAGE, bytes_text(&p->t->picture), p->seed, &p->t->sprite, &p->errors[1]);
+}
+
+static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struct error *error)
+{
+    struct pair p = {.engines = {*e, *e}, .t = t, .seed = seed};
+    struct threads *pool = threads_start(0, error);
+    p.engines[1].session = session_start(&e->model, 2, e->model.config.T, error);
+    bool ok = pool != NULL && p.engines[1].session != NULL && sampling_scratch_init(&p.engines[1].scratch, e->model.config.V, error);
+    if (ok) {
+        threads_run(pool, 2, make_half, &p);
+        for (int i = 0; ok && i < 2; i++)
+            if (!p.ok[i]) *error = p.errors[i], ok = false;
+        sampling_scratch_free(&p.engines[1].scratch);
+    }
+    session_stop(p.engines[1].session);
+    threads_stop(pool);
+    return ok;
+}
+
 /* The text file: the text, then the two prompts, then the recipe. */
 static bool write_text(struct engine *e, const char *idea, uint64_t seed, const struct triptych *t, const struct ids *all, struct error *error)
 {
@@ -139,8 +168,7 @@ static bool compose(struct engine *e, const char *idea, uint64_t seed, struct er
     struct triptych t = {0};
     struct ids all = {0};
     bool ok = stem_for(e->a, idea, seed, t.stem, error) && make_words(e, idea, seed, &t, &all, error) &&
-              make_piece(e, &PLAY, MODALITY_MUSIC, bytes_text(&t.music), seed, &t.tune, error) &&
-              make_piece(e, &DRAW, MODALITY_IMAGE, bytes_text(&t.picture), seed, &t.sprite, error) &&
+              make_both(e, seed, &t, error) &&
               write_files(e, idea, seed, &t, &all, error) && tell(e->a, idea, seed, &t, error);
     ids_free(&all);
     triptych_free(&t);

@@ -12,7 +12,7 @@
 static const struct { const char *verb, *extension; struct engine_defaults defaults; } KINDS[MODALITIES] = {
     [MODALITY_TEXT] = {"write", ".txt", {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true}},
     [MODALITY_MUSIC] = {"play", ".mid", {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true}},
-    [MODALITY_IMAGE] = {"draw", ".png", {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 1.5, .do_sample = true}},
+    [MODALITY_IMAGE] = {"draw", ".png", {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true}},
 };
 
 /* The file for piece k: -o's folder or file with the seed in its name when there are several. */
