@@ -437,6 +437,8 @@ START_TEST(mutated_files_do_no_harm)
 }
 END_TEST
 
+static const char TINY_FILE[] = "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}";
+
 START_TEST(memory_may_run_out_anywhere)
 {
     struct bpe_text text = {tiny_text, sizeof tiny_text - 1};
@@ -448,7 +450,7 @@ START_TEST(memory_may_run_out_anywhere)
         mem_fail_at(k);
         bool ok = bpe_train(&text, 1, 270, NULL, 0, NULL, NULL, &bpe, &error) && bpe_print(bpe, &json, &error) &&
                   bpe_encode(bpe, tiny_text, sizeof tiny_text - 1, true, &ids, &error);
-        ok = ok && bpe_parse("{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", 41, &again, &error);
+        ok = ok && bpe_parse(TINY_FILE, sizeof TINY_FILE - 1, &again, &error);
         size_t counted = mem_fail_at(0);
         if (!ok) ck_assert_msg(error.kind != ERROR_NONE, "allocation %zu", k);
         bpe_free(bpe);
