@@ -61,18 +61,22 @@ static bool write(const struct piece *piece, const char *extension, const struct
 
 static void start_payload(struct modality_state *state) { state->utf8_left = 0; }
 
-/* Bytes of a token read on from `left` wanted continuation bytes; -1 when they break UTF-8 (only the structure is looked at:
- * overlong forms and surrogates cannot be learnt from valid text and are mended when decoding for display). */
-static int follow(int left, const uint8_t *p, size_t n)
+/* Bytes of a token read on from `state`; -1 when they break UTF-8. The low two bits of a state count the continuation bytes
+ * still wanted, the bits above say which range the next of them must keep (Unicode 15, table 3-7). */
+static int follow(int state, const uint8_t *p, size_t n)
 {
+    static const uint8_t ranges[5][2] = {{0x80, 0xbf}, {0xa0, 0xbf}, {0x80, 0x9f}, {0x90, 0xbf}, {0x80, 0x8f}};
     for (size_t i = 0; i < n; i++) {
-        bool continuation = (p[i] & 0xc0) == 0x80;
-        if (left > 0 ? !continuation : continuation) return -1;
-        if (left > 0) left--;
-        else if (p[i] >= 0xf5 || p[i] == 0xc0 || p[i] == 0xc1) return -1;
-        else left = p[i] < 0x80 ? 0 : p[i] < 0xe0 ? 1 : p[i] < 0xf0 ? 2 : 3;
+        if ((state & 3) > 0) {
+            if (p[i] < ranges[state >> 2][0] || p[i] > ranges[state >> 2][1]) return -1;
+            state = (state & 3) - 1;
+        } else if (p[i] >= 0x80) {
+            if (p[i] < 0xc2 || p[i] > 0xf4) return -1;
+            int range = p[i] == 0xe0 ? 1 : p[i] == 0xed ? 2 : p[i] == 0xf0 ? 3 : p[i] == 0xf4 ? 4 : 0;
+            state = (p[i] < 0xe0 ? 1 : p[i] < 0xf0 ? 2 : 3) | range << 2;
+        }
     }
-    return left;
+    return state;
 }
 
 static void allowed(const struct modality_state *state, uint8_t *mask)
@@ -96,12 +100,14 @@ static void taken(struct modality_state *state, int32_t id)
 
 static int closing(const struct modality_state *state, int32_t *ids, int most)
 {
-    int n = 0;
-    for (int32_t id = 0; n < state->utf8_left && n < most && id < bpe_size(state->vocabulary->bpe); id++) {
+    int n = 0, at = state->utf8_left;
+    for (int32_t id = 0; at > 0 && n < most && id < bpe_size(state->vocabulary->bpe); id++) {
         size_t length;
         const uint8_t *p = bpe_token(state->vocabulary->bpe, id, &length);
-        if (p != NULL && length == 1 && (p[0] & 0xc0) == 0x80)
-            while (n < state->utf8_left && n < most) ids[n++] = id;
+        if (p == NULL || length != 1 || follow(at, p, 1) < 0) continue;
+        at = follow(at, p, 1);
+        ids[n++] = id;
+        id = -1;                                              /* from the start again for the next byte */
     }
     return n;
 }
