@@ -209,9 +209,10 @@ static bool save(struct trainer *t, struct error *error)
 {
     char path[PATH_MAX];
     t->saved_at = now();
-    return file_join(path, sizeof path, t->options->folder, "checkpoints", error) &&
-           checkpoint_write(path, t->model, &t->optimizer, t->stream, &t->state, error) &&
-           log_path(t, path, sizeof path, error) && file_write(path, t->log.data, t->log.n, error);
+    /* the log first: lines beyond the checkpoint are cut off on resuming, missing ones could not be made again */
+    return log_path(t, path, sizeof path, error) && file_write(path, t->log.data, t->log.n, error) &&
+           file_join(path, sizeof path, t->options->folder, "checkpoints", error) &&
+           checkpoint_write(path, t->model, &t->optimizer, t->stream, &t->state, error);
 }
 
 /* A full disk must not end a long run: say so, keep the last checkpoint, try again at the next turn. */
