@@ -3,12 +3,12 @@
  * A batch is n positions: whole sequences packed one behind the other, no padding. A slab holds every activation of one
  * pass; each thread owns one, so that passes run side by side on one model, each adding into its own gradient block.
  *
- *   x0 = embed[ids]
- *   each layer:  m = x + Wo attention(rope(qk_norm(Wqkv norm1(x))));   x' = m + Wdown swiglu(Wgu norm2(m))
+ *   x0 = embed[ids] (+ positions)
+ *   each layer:  m = x + Wo attention(rope(qk_norm(Wqkv norm1(x))));   x' = m + Wdown act(Wup norm2(m))
  *   logits = head norm(xL);  loss = -log softmax(logits)[target], summed over the targets that are not ignored
  *
  * Kept for the backward pass: x and m of each layer, the raw q k v, attention's output and row sums, gate and up. Norms,
- * rotations and swiglu are computed again. Logits exist for LOSS_ROWS positions at a time only.
+ * rotations and the activation are computed again. Logits exist for LOSS_ROWS positions at a time only.
  */
 #ifndef CORE_GRADIENT_H
 #define CORE_GRADIENT_H

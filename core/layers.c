@@ -26,6 +26,18 @@ VARIANTS void layers_scaled_add(float *y, const float *x, float a, int n)
     for (int i = 0; i < n; i++) y[i] += a * x[i];
 }
 
+VARIANTS void layers_add_rows(float *y, const float *bias, int n, int C)
+{
+    for (int i = 0; bias != NULL && i < n; i++)
+        for (int c = 0; c < C; c++) y[(long)i * C + c] += bias[c];
+}
+
+VARIANTS void layers_sum_rows(const float *dy, int n, int C, float *dbias)
+{
+    for (int i = 0; dbias != NULL && i < n; i++)
+        for (int c = 0; c < C; c++) dbias[c] += dy[(long)i * C + c];
+}
+
 VARIANTS double layers_square_sum(const float *x, long n)
 {
     double total = 0;
@@ -37,65 +49,72 @@ VARIANTS double layers_square_sum(const float *x, long n)
     return total;
 }
 
-VARIANTS void layers_norm_forward(const float *x, int stride, const float *gain, int n, int C, float eps, float *y, int y_stride, float *rstd)
+INLINE float sum_of(const float *x, int n)
 {
+    lanes sum = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) sum += *(const lanes *)(const void *)(x + i);
+    float total = LANES_SUM(sum);
+    for (; i < n; i++) total += x[i];
+    return total;
+}
+
+INLINE float variance_of(const float *x, float mean, int n)
+{
+    lanes sum = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        lanes d = *(const lanes *)(const void *)(x + i) - mean;
+        sum += d * d;
+    }
+    float total = LANES_SUM(sum);
+    for (; i < n; i++) total += (x[i] - mean) * (x[i] - mean);
+    return total / (float)n;
+}
+
+VARIANTS void layers_norm_forward(const float *x, int stride, const struct norm *norm, int n, int C, float *y, int y_stride, float *rstd)
+{
+    const float *gain = norm->gain, *bias = norm->bias;
     for (int i = 0; i < n; i++) {
         const float *row = x + (long)i * stride;
-        float *out = y + (long)i * y_stride;
-        float scale = 1.0f / sqrtf(dot(row, row, C) / (float)C + eps);
-        for (int c = 0; c < C; c++) out[c] = row[c] * scale * gain[c];
+        float *out = y + (long)i * y_stride, scale;
+        if (bias != NULL) {
+            float mean = sum_of(row, C) / (float)C;
+            scale = 1.0f / sqrtf(variance_of(row, mean, C) + norm->eps);
+            for (int c = 0; c < C; c++) out[c] = (row[c] - mean) * scale * gain[c] + bias[c];
+        } else {
+            scale = 1.0f / sqrtf(dot(row, row, C) / (float)C + norm->eps);
+            for (int c = 0; c < C; c++) out[c] = row[c] * scale * gain[c];
+        }
         if (rstd != NULL) rstd[i] = scale;
     }
 }
 
-/* With r = rstd and g = dy * gain:  dx = r g - x r^3 mean(g x),  dgain = sum over rows of dy x r. */
-VARIANTS void layers_norm_backward(const float *x, int stride, const float *gain, const float *rstd, const float *dy, int dy_stride,
-                                   int n, int C, float *dx, int dx_stride, float *dgain)
+/* With r = rstd, g = dy * gain and z = x - mean (LayerNorm) or x (RMSNorm):
+ *     dx = r g - z r^3 mean(g z) [- r mean(g), LayerNorm],   dgain = sum over rows of dy z r,   dbias = sum over rows of dy. */
+VARIANTS void layers_norm_backward(const float *x, int stride, const struct norm *norm, const float *rstd, const float *dy, int dy_stride,
+                                   int n, int C, float *dx, int dx_stride, float *dgain, float *dbias)
 {
+    const float *gain = norm->gain;
     for (int i = 0; i < n; i++) {
         const float *row = x + (long)i * stride, *g = dy + (long)i * dy_stride;
-        float *out = dx + (long)i * dx_stride, r = rstd[i];
-        lanes sum = {0};
+        float *out = dx + (long)i * dx_stride, r = rstd[i], mean = norm->bias == NULL ? 0.0f : sum_of(row, C) / (float)C;
+        lanes sum = {0}, flat = {0};
         int c = 0;
-        for (; c + LANES <= C; c += LANES)
-            sum += *(const lanes *)(const void *)(g + c) * *(const lanes *)(const void *)(gain + c) * *(const lanes *)(const void *)(row + c);
-        float mean = LANES_SUM(sum);
-        for (; c < C; c++) mean += g[c] * gain[c] * row[c];
-        mean *= r * r * r / (float)C;
+        for (; c + LANES <= C; c += LANES) {
+            lanes d = *(const lanes *)(const void *)(g + c) * *(const lanes *)(const void *)(gain + c);
+            sum += d * (*(const lanes *)(const void *)(row + c) - mean);
+            flat += d;
+        }
+        float along = LANES_SUM(sum), shift = LANES_SUM(flat);
+        for (; c < C; c++) along += g[c] * gain[c] * (row[c] - mean), shift += g[c] * gain[c];
+        along *= r * r * r / (float)C;
+        shift = norm->bias == NULL ? 0.0f : r * shift / (float)C;
         for (c = 0; c < C; c++) {
-            out[c] += r * g[c] * gain[c] - mean * row[c];
-            dgain[c] += g[c] * row[c] * r;
+            out[c] += r * g[c] * gain[c] - along * (row[c] - mean) - shift;
+            dgain[c] += g[c] * (row[c] - mean) * r;
         }
-    }
-}
-
-void layers_rope_table(float *table, int T, int D, double theta)
-{
-    for (int t = 0; t < T; t++)
-        for (int i = 0; i < D / 2; i++) {
-            /* Hugging Face computes the frequency and the angle in float32 */
-            float frequency = (float)(1.0 / pow(theta, (double)(2 * i) / D));
-            float angle = (float)t * frequency;
-            table[(long)t * D + 2 * i] = (float)cos((double)angle);
-            table[(long)t * D + 2 * i + 1] = (float)sin((double)angle);
-        }
-}
-
-void layers_rope_forward(float *x, const float *row, int D)
-{
-    for (int i = 0; i < D / 2; i++) {
-        float a = x[i], b = x[i + D / 2], c = row[2 * i], s = row[2 * i + 1];
-        x[i] = a * c - b * s;
-        x[i + D / 2] = b * c + a * s;
-    }
-}
-
-void layers_rope_backward(float *x, const float *row, int D)
-{
-    for (int i = 0; i < D / 2; i++) {
-        float a = x[i], b = x[i + D / 2], c = row[2 * i], s = row[2 * i + 1];
-        x[i] = a * c + b * s;
-        x[i + D / 2] = b * c - a * s;
+        if (norm->bias != NULL) for (c = 0; c < C; c++) dbias[c] += g[c];
     }
 }
 
@@ -120,6 +139,26 @@ VARIANTS void layers_swiglu_backward(float *gu, const float *dh, int n, int F, f
             u[f] = d[f] * gf * s;
             g[f] = d[f] * uf * s * (1.0f + gf * (1.0f - s));
         }
+    }
+}
+
+/* gelu(u) = u/2 (1 + tanh v) = u s with v = sqrt(2/pi) (u + 0.044715 u^3) and s = sigmoid(2v);
+ * its derivative is s + u s (1 - s) 2 v'. */
+VARIANTS void layers_gelu_forward(const float *u, long n, float *h)
+{
+    for (long i = 0; i < n; i++) {
+        float v = 1.5957691216057308f * (u[i] + 0.044715f * u[i] * u[i] * u[i]);
+        h[i] = u[i] / (1.0f + fast_exp(-v));
+    }
+}
+
+VARIANTS void layers_gelu_backward(float *restrict u, const float *restrict dh, long n, float *restrict h)
+{
+    for (long i = 0; i < n; i++) {
+        float x = u[i], v = 1.5957691216057308f * (x + 0.044715f * x * x * x), slope = 1.5957691216057308f * (1.0f + 0.134145f * x * x);
+        float s = 1.0f / (1.0f + fast_exp(-v));
+        h[i] = x * s;
+        u[i] = dh[i] * (s + x * s * (1.0f - s) * slope);
     }
 }
 

@@ -8,24 +8,29 @@
 
 #include <stdbool.h>
 
-/* y = x / sqrt(mean(x^2) + eps) * gain for each row (Zhang & Sennrich 2019). x may be strided: row i starts at i * stride.
- * rstd (n), when not NULL, keeps 1 / sqrt(…) for the backward pass. */
-void layers_norm_forward(const float *x /* (n, C) */, int stride, const float *gain /* (C) */, int n, int C, float eps,
-                         float *y /* (n, C) */, int y_stride, float *rstd /* (n) */);
-/* dx += the gradient with respect to x, dgain += that with respect to the gain. dx must not overlap dy. */
-void layers_norm_backward(const float *x, int stride, const float *gain, const float *rstd, const float *dy, int dy_stride,
-                          int n, int C, float *dx, int dx_stride, float *dgain);
+/* A norm's parameters. Without a bias: y = x / sqrt(mean(x^2) + eps) * gain (RMSNorm, Zhang & Sennrich 2019). With one:
+ * y = (x - mean(x)) / sqrt(variance(x) + eps) * gain + bias (LayerNorm, Ba et al. 2016). */
+struct norm {
+    const float *gain, *bias;   /* (C); bias may be NULL */
+    float eps;
+};
 
-/* cosine and sine of position * theta^(-2i/D) into table (T, D/2, 2) (Su et al. 2021), rounded from double. */
-void layers_rope_table(float *table, int T, int D, double theta);
-/* Rotate one head's vector x (D) in place, halves (i, i + D/2) as Hugging Face pairs them; backward rotates back. */
-void layers_rope_forward(float *x, const float *table_row /* (D/2, 2) */, int D);
-void layers_rope_backward(float *x, const float *table_row, int D);
+/* Each row of x normed into y; rows may be strided: row i starts at i * stride. rstd (n), when not NULL, keeps 1 / sqrt(…) for the
+ * backward pass. y may be x. */
+void layers_norm_forward(const float *x /* (n, C) */, int stride, const struct norm *norm, int n, int C, float *y /* (n, C) */, int y_stride, float *rstd);
+/* dx += the gradient with respect to x, dgain and dbias += those with respect to gain and bias. dx must not overlap dy. */
+void layers_norm_backward(const float *x, int stride, const struct norm *norm, const float *rstd, const float *dy, int dy_stride,
+                          int n, int C, float *dx, int dx_stride, float *dgain, float *dbias);
 
 /* h = silu(g) * u (Shazeer 2020); gu holds a row's g (F) and u (F) side by side. */
 void layers_swiglu_forward(const float *gu /* (n, 2F) */, int n, int F, float *h /* (n, F) */);
 /* gu is overwritten by its own gradient; h receives the forward result again. */
 void layers_swiglu_backward(float *gu /* (n, 2F) */, const float *dh /* (n, F) */, int n, int F, float *h /* (n, F) */);
+
+/* h = gelu(u), the tanh form (Hendrycks & Gimpel 2016), of n numbers; backward: u is overwritten by its own gradient, h receives the
+ * forward result again. */
+void layers_gelu_forward(const float *u, long n, float *h);
+void layers_gelu_backward(float *u, const float *dh, long n, float *h);
 
 /* Row-wise softmax in place over the first n_valid numbers; the rest of the row becomes 0. Returns log(sum(exp(x))). */
 float layers_softmax(float *x, int n_valid, int n);
@@ -37,6 +42,8 @@ void layers_softmax_backward(const float *p, float *dp, int n, float delta, floa
 float layers_dot(const float *a, const float *b, int n);
 void layers_add(float *y, const float *x, int n);                 /* y += x */
 void layers_scaled_add(float *y, const float *x, float a, int n); /* y += a x */
+void layers_add_rows(float *y /* (n, C) */, const float *bias /* (C) or NULL: nothing */, int n, int C);   /* y += bias, each row */
+void layers_sum_rows(const float *dy /* (n, C) */, int n, int C, float *dbias /* (C) or NULL: nothing */); /* dbias += the sum of the rows */
 double layers_square_sum(const float *x, long n);
 
 /* y (n, rows) = x (n, k) w^T, w (rows, k): the same order of summation for every pair whatever n is. */

@@ -6,7 +6,10 @@
  *
  * A layer's q, k and v projections lie side by side in the block, and so do gate and up: each group is one matrix product.
  *
- *   block:  embed | layer 0: norm1  q k v  [q_norm k_norm]  o  norm2  gate up  down | layer 1 … | norm | [head]
+ *   block:  embed | [positions] | layer 0: norm1  q k v  [q_norm k_norm]  o  norm2  gate up  down | layer 1 … | norm | [head]
+ *
+ * Where a family has biases they stand behind their weights. GPT-2's files hold its matrices transposed (in, out) and its q, k and v
+ * as one; in the block every matrix is (out, in).
  *
  * A model that is only read may be shared by threads.
  */
@@ -23,6 +26,7 @@ enum parameter_role {
     PARAMETER_EMBEDDING, /* (V, C) rows that are looked up; also the head when tied */
     PARAMETER_MATRIX,    /* (out, in) inside the layers: what Muon works on */
     PARAMETER_NORM,      /* (n) gains around 1: no weight decay */
+    PARAMETER_BIAS,      /* (n) around 0: no weight decay */
 };
 
 struct parameter {
@@ -30,24 +34,25 @@ struct parameter {
     size_t at;           /* first number in the block */
     int rows, cols;      /* cols = 0 for a vector of `rows` */
     enum parameter_role role;
+    bool transposed;     /* files hold it as (cols, rows) */
 };
 
 /* Pointers into a block (weights, gradients, …) for one layer. */
 struct layer {
-    float *norm1;    /* (C) */
-    float *qkv;      /* (H*D + 2*G*D, C) */
-    float *q_norm;   /* (D), NULL without qk_norm */
-    float *k_norm;   /* (D), NULL without qk_norm */
-    float *o;        /* (C, H*D) */
-    float *norm2;    /* (C) */
-    float *gate_up;  /* (2*F, C) */
-    float *down;     /* (C, F) */
+    float *norm1, *norm1_bias;      /* (C); each bias is NULL where the family has none */
+    float *qkv, *qkv_bias;          /* (H*D + 2*G*D, C) and its rows */
+    float *q_norm, *k_norm;         /* (D), NULL without qk_norm */
+    float *o, *o_bias;              /* (C, H*D), (C) */
+    float *norm2, *norm2_bias;      /* (C) */
+    float *up, *up_bias;            /* (2*F, C): gate, then up; (F, C) with GELU */
+    float *down, *down_bias;        /* (C, F), (C) */
 };
 
 struct model {
     struct config config;
     struct parameter *parameters; /* (n) */
     size_t n;
+    size_t first, per_layer;      /* parameters before the layers; of a layer */
     size_t numbers;               /* floats in the block, padding included */
     float *weights;               /* (numbers) */
 };
@@ -68,9 +73,11 @@ bool model_save(const struct model *model, const char *folder, enum tensor_type 
 
 /* The layer's pointers into a block of this model's layout. */
 struct layer model_layer(const struct model *model, const float *block, int layer);
-float *model_embed(const struct model *model, const float *block);  /* (V, C) */
-float *model_norm(const struct model *model, const float *block);   /* (C) */
-float *model_head(const struct model *model, const float *block);   /* (V, C): the embedding table when tied */
+float *model_embed(const struct model *model, const float *block);      /* (V, C) */
+float *model_positions(const struct model *model, const float *block);  /* (T, C); NULL with rotary positions */
+float *model_norm(const struct model *model, const float *block);       /* (C): the last norm's gain */
+float *model_norm_bias(const struct model *model, const float *block);  /* (C); NULL without one */
+float *model_head(const struct model *model, const float *block);       /* (V, C): the embedding table when tied */
 
 size_t parameter_count(const struct parameter *parameter);          /* numbers in it */
 

@@ -2,6 +2,7 @@
 #include "core/session.h"
 #include "core/layers.h"
 #include "core/mem.h"
+#include "core/rope.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,7 +18,7 @@ struct session {
     float *x, *normed;       /* (ROWS, C) */
     float *qkv;              /* (ROWS, (H + 2G) D) */
     float *att;              /* (ROWS, H D) */
-    float *gu, *h;           /* (ROWS, 2F), (ROWS, F) */
+    float *up, *h;           /* (ROWS, 2F; F with GELU), (ROWS, F) */
     float *delta;            /* (ROWS, C) */
     float *scores;           /* (length) */
     float *picked;           /* (ROWS, C): rows whose logits are wanted */
@@ -39,7 +40,7 @@ struct session *session_start(const struct model *model, int sequences, int leng
     s->at = mem_alloc(n, sizeof *s->at, error);
     struct { float **to; size_t n; } all[] = {
         {&s->keys, (size_t)c->L * n * T * G * D}, {&s->values, (size_t)c->L * n * T * G * D}, {&s->rope, T * D}, {&s->x, ROWS * C}, {&s->normed, ROWS * C},
-        {&s->qkv, ROWS * (H + 2 * G) * D}, {&s->att, ROWS * H * D}, {&s->gu, ROWS * 2 * F}, {&s->h, ROWS * F}, {&s->delta, ROWS * C},
+        {&s->qkv, ROWS * (H + 2 * G) * D}, {&s->att, ROWS * H * D}, {&s->up, ROWS * 2 * F}, {&s->h, ROWS * F}, {&s->delta, ROWS * C},
         {&s->scores, T}, {&s->picked, ROWS * C}};
     bool ok = s->at != NULL;
     for (size_t i = 0; ok && i < sizeof all / sizeof *all; i++) ok = (*all[i].to = mem_alloc(all[i].n, sizeof(float), error)) != NULL;
@@ -47,14 +48,14 @@ struct session *session_start(const struct model *model, int sequences, int leng
         session_stop(s);
         return NULL;
     }
-    layers_rope_table(s->rope, length, c->D, c->rope_theta);
+    rope_table(c, length, s->rope);
     return s;
 }
 
 void session_stop(struct session *s)
 {
     if (s == NULL) return;
-    float *all[] = {s->keys, s->values, s->rope, s->x, s->normed, s->qkv, s->att, s->gu, s->h, s->delta, s->scores, s->picked};
+    float *all[] = {s->keys, s->values, s->rope, s->x, s->normed, s->qkv, s->att, s->up, s->h, s->delta, s->scores, s->picked};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     mem_free(s->at);
     mem_free(s);
@@ -93,14 +94,15 @@ static void attention(struct session *s, int layer, const struct layer *w, const
 {
     const struct config *c = &s->model->config;
     int wide = (c->H + 2 * c->G) * c->D, stride = c->G * c->D;
+    struct norm q_norm = {w->q_norm, NULL, c->norm_eps}, k_norm = {w->k_norm, NULL, c->norm_eps};
     for (int i = 0; i < n; i++) {                             /* norm, rotate, put keys and values in the cache */
         float *q = s->qkv + (long)i * wide, *k = q + c->H * c->D;
         const float *turn = s->rope + (long)rows[i].position * c->D;
         if (w->q_norm != NULL) {
-            layers_norm_forward(q, c->D, w->q_norm, c->H, c->D, c->norm_eps, q, c->D, NULL);
-            layers_norm_forward(k, c->D, w->k_norm, c->G, c->D, c->norm_eps, k, c->D, NULL);
+            layers_norm_forward(q, c->D, &q_norm, c->H, c->D, q, c->D, NULL);
+            layers_norm_forward(k, c->D, &k_norm, c->G, c->D, k, c->D, NULL);
         }
-        for (int h = 0; h < c->H + c->G; h++) layers_rope_forward(q + h * c->D, turn, c->D);
+        for (int h = 0; h < c->H + c->G && !c->learned_positions; h++) rope_forward(q + h * c->D, turn, c->D);
         long to = cache_at(s, layer, rows[i].sequence, rows[i].position);
         memcpy(s->keys + to, k, (size_t)stride * sizeof *k);
         memcpy(s->values + to, k + stride, (size_t)stride * sizeof *k);
@@ -113,19 +115,28 @@ static void attention(struct session *s, int layer, const struct layer *w, const
         }
 }
 
+/* y (n, rows) = x (n, k) w' + bias */
+static void linear(const float *x, int n, const float *w, const float *bias, int rows, int k, float *y)
+{
+    layers_linear(x, n, w, rows, k, y);
+    layers_add_rows(y, bias, n, rows);
+}
+
 static void run_layer(struct session *s, int layer, const struct row *rows, int n)
 {
     const struct config *c = &s->model->config;
     struct layer w = model_layer(s->model, s->model->weights, layer);
-    layers_norm_forward(s->x, c->C, w.norm1, n, c->C, c->norm_eps, s->normed, c->C, NULL);
-    layers_linear(s->normed, n, w.qkv, (c->H + 2 * c->G) * c->D, c->C, s->qkv);
+    struct norm norm1 = {w.norm1, w.norm1_bias, c->norm_eps}, norm2 = {w.norm2, w.norm2_bias, c->norm_eps};
+    layers_norm_forward(s->x, c->C, &norm1, n, c->C, s->normed, c->C, NULL);
+    linear(s->normed, n, w.qkv, w.qkv_bias, (c->H + 2 * c->G) * c->D, c->C, s->qkv);
     attention(s, layer, &w, rows, n);
-    layers_linear(s->att, n, w.o, c->C, c->H * c->D, s->delta);
+    linear(s->att, n, w.o, w.o_bias, c->C, c->H * c->D, s->delta);
     layers_add(s->x, s->delta, n * c->C);
-    layers_norm_forward(s->x, c->C, w.norm2, n, c->C, c->norm_eps, s->normed, c->C, NULL);
-    layers_linear(s->normed, n, w.gate_up, 2 * c->F, c->C, s->gu);
-    layers_swiglu_forward(s->gu, n, c->F, s->h);
-    layers_linear(s->h, n, w.down, c->C, c->F, s->delta);
+    layers_norm_forward(s->x, c->C, &norm2, n, c->C, s->normed, c->C, NULL);
+    linear(s->normed, n, w.up, w.up_bias, config_up(c), c->C, s->up);
+    if (c->gelu) layers_gelu_forward(s->up, (long)n * c->F, s->h);
+    else layers_swiglu_forward(s->up, n, c->F, s->h);
+    linear(s->h, n, w.down, w.down_bias, c->C, c->F, s->delta);
     layers_add(s->x, s->delta, n * c->C);
 }
 
@@ -142,13 +153,17 @@ static bool check(const struct session *s, int sequence, int32_t id, size_t more
 static void run(struct session *s, const struct row *rows, int n, int first_wanted, float *logits)
 {
     const struct config *c = &s->model->config;
-    const float *embed = model_embed(s->model, s->model->weights);
-    for (int i = 0; i < n; i++) memcpy(s->x + (long)i * c->C, embed + (long)rows[i].id * c->C, (size_t)c->C * sizeof *s->x);
+    const float *weights = s->model->weights, *embed = model_embed(s->model, weights), *positions = model_positions(s->model, weights);
+    struct norm norm = {model_norm(s->model, weights), model_norm_bias(s->model, weights), c->norm_eps};
+    for (int i = 0; i < n; i++) {
+        memcpy(s->x + (long)i * c->C, embed + (long)rows[i].id * c->C, (size_t)c->C * sizeof *s->x);
+        if (positions != NULL) layers_add(s->x + (long)i * c->C, positions + (long)rows[i].position * c->C, c->C);
+    }
     for (int l = 0; l < c->L; l++) run_layer(s, l, rows, n);
     for (int i = 0; i < n; i++) s->at[rows[i].sequence] = rows[i].position + 1;
     int wanted = n - first_wanted;
     if (logits == NULL || wanted <= 0) return;
-    layers_norm_forward(s->x + (long)first_wanted * c->C, c->C, model_norm(s->model, s->model->weights), wanted, c->C, c->norm_eps, s->picked, c->C, NULL);
+    layers_norm_forward(s->x + (long)first_wanted * c->C, c->C, &norm, wanted, c->C, s->picked, c->C, NULL);
     layers_linear(s->picked, wanted, model_head(s->model, s->model->weights), c->V, c->C, logits);
 }
 

@@ -11,7 +11,7 @@
 #include <check.h>
 #include <stdio.h>
 
-static const char *const REFERENCES[] = {"tests/fixtures/tiny-qwen3", "tests/fixtures/tiny-llama"};
+static const char *const REFERENCES[] = {"tests/fixtures/tiny-qwen3", "tests/fixtures/tiny-llama", "tests/fixtures/tiny-gpt2"};
 enum { REFERENCES_N = sizeof REFERENCES / sizeof *REFERENCES };
 
 struct reference {

@@ -120,11 +120,14 @@ END_TEST
 /* A tiny model in float32: central differences of the summed loss for sampled numbers of every parameter. */
 START_TEST(gradients_match_finite_differences)
 {
-    const struct { int L, H, G, D, C, F; bool tied, qk_norm; } shapes[] = {
-        {1, 2, 1, 4, 12, 20, true, true}, {2, 4, 2, 6, 16, 24, false, true}, {2, 2, 2, 8, 20, 12, true, false}};
-    struct config c = {.family = shapes[_i].qk_norm ? FAMILY_QWEN3 : FAMILY_LLAMA, .V = 40, .T = 32, .L = shapes[_i].L, .H = shapes[_i].H,
-        .G = shapes[_i].G, .D = shapes[_i].D, .C = shapes[_i].C, .F = shapes[_i].F, .tied = shapes[_i].tied, .qk_norm = shapes[_i].qk_norm,
+    const struct { int L, H, G, D, C, F; bool tied, bias; enum family family; } shapes[] = {
+        {1, 2, 1, 4, 12, 20, true, false, FAMILY_QWEN3}, {2, 4, 2, 6, 16, 24, false, true, FAMILY_QWEN3}, {2, 2, 2, 8, 20, 12, true, false, FAMILY_LLAMA},
+        {2, 4, 2, 6, 16, 24, false, true, FAMILY_LLAMA}, {2, 3, 3, 4, 12, 20, true, true, FAMILY_GPT2}};
+    struct config c = {.V = 40, .T = 32, .L = shapes[_i].L, .H = shapes[_i].H,
+        .G = shapes[_i].G, .D = shapes[_i].D, .C = shapes[_i].C, .F = shapes[_i].F, .tied = shapes[_i].tied,
         .norm_eps = 1e-6f, .rope_theta = 10000, .init_std = 0.4, .bos = -1, .eos = -1, .pad = -1};
+    config_set_family(&c, shapes[_i].family);
+    c.attention_bias = shapes[_i].bias, c.mlp_bias = shapes[_i].bias && shapes[_i].family != FAMILY_QWEN3;
     struct model model;
     struct error error = {0};
     ck_assert_msg(model_init(&model, &c, &error), "%s", error.text);
@@ -253,7 +256,7 @@ int main(void)
     tcase_add_loop_test(all, loss_and_gradients_equal, 0, REFERENCES_N);
     tcase_add_loop_test(all, adamw_equals, 0, REFERENCES_N);
     tcase_add_loop_test(all, muon_equals, 0, REFERENCES_N);
-    tcase_add_loop_test(all, gradients_match_finite_differences, 0, 3);
+    tcase_add_loop_test(all, gradients_match_finite_differences, 0, 5);
     tcase_add_loop_test(all, packed_equals_single, 0, REFERENCES_N);
     tcase_add_loop_test(all, models_round_trip, 0, REFERENCES_N);
     tcase_add_test(all, linear_kernel_equals_plain_sums);
