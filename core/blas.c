@@ -17,14 +17,16 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static gemm_function *gemm;
 static char name[200] = "built-in";
 
-/* OpenBLAS picks its kernels by CPU model; one that it does not know gets old ones unless told otherwise. */
+/* OpenBLAS picks its kernels by CPU model; one that it does not know gets old ones unless told otherwise. What the CPU can do decides
+ * here, also against an OPENBLAS_CORETYPE that was set for other programs; TRIPTYCH_CORETYPE=name forces one, for comparisons. */
 static void choose_kernels(void)
 {
+    const char *forced = getenv("TRIPTYCH_CORETYPE");
+    if (forced != NULL) setenv("OPENBLAS_CORETYPE", forced, 1);
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
-        setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 0);
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (forced == NULL && avx512) setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 1);
 #endif
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     setenv("OMP_NUM_THREADS", "1", 0);

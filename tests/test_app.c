@@ -224,7 +224,7 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw x -s 1 -m cut-tokenizer", 1, "cut-tokenizer/tokenizer.json"},
     {"$T draw x -s 1 -m cut-codes", 1, "cut-codes/vq.safetensors: safetensors"},
     {"$T draw x -s 1 -m cut-layout", 1, "cut-layout/triptych.json: JSON"},
-    {"$T draw x -s 1 -m wrong-family", 1, "model_type is gptj; llama or qwen3"},
+    {"$T draw x -s 1 -m wrong-family", 1, "model_type is gptj; gpt2, llama or qwen3"},
     {"$T draw x -s 1 -m odd-head", 1, "head_dim 31 is odd"},
     {"$T draw x -s 1 -m small-vocab", 1, "embed_tokens"},
     /* files */
