@@ -196,33 +196,40 @@ VARIANTS void layers_softmax_backward(const float *p, float *dp, int n, float de
     for (int i = 0; i < n; i++) dp[i] = p[i] * (dp[i] - delta) * scale;
 }
 
-/* A tile of 4 weight rows against N tokens: 4 N sums of LANES lanes stay in registers. */
-#define LINEAR_TILE(N)                                                                                          \
-    do {                                                                                                        \
-        lanes sum[4][N];                                                                                        \
-        for (int r = 0; r < 4; r++) for (int j = 0; j < (N); j++) sum[r][j] = (lanes){0};                       \
-        int i = 0;                                                                                              \
-        for (; i + LANES <= k; i += LANES)                                                                      \
-            for (int r = 0; r < 4; r++) {                                                                       \
-                lanes weight = *(const lanes *)(const void *)(w + (long)(row + r) * k + i);                     \
-                for (int j = 0; j < (N); j++) sum[r][j] += weight * *(const lanes *)(const void *)(x + (long)(t + j) * k + i); \
-            }                                                                                                   \
-        for (int r = 0; r < 4; r++) for (int j = 0; j < (N); j++) {                                             \
-            float total = LANES_SUM(sum[r][j]);                                                                 \
-            for (int p = i; p < k; p++) total += w[(long)(row + r) * k + p] * x[(long)(t + j) * k + p];         \
-            y[(long)(t + j) * rows + row + r] = total;                                                          \
-        }                                                                                                       \
-    } while (0)
-
-VARIANTS void layers_linear(const float *x, int n, const float *w, int rows, int k, float *y)
+VARIANTS void layers_scores(const float *q, const float *keys, int n, int D, float scale, float *scores)
 {
-    int row = 0;
-    for (; row + 4 <= rows; row += 4) {                       /* fast path: same sums as the loop below */
-        int t = 0;
-        for (; t + 4 <= n; t += 4) LINEAR_TILE(4);
-        for (; t + 2 <= n; t += 2) LINEAR_TILE(2);
-        for (; t < n; t++) LINEAR_TILE(1);
+    for (int t = 0; t < n; t += KEY_ROOM) {                    /* four chains at a time hide the latency of an addition */
+        const float *k = keys + (long)t * D;
+        long block = (long)KEY_BLOCK * D;
+        lanes a = {0}, b = {0}, c = {0}, d = {0};
+        for (int i = 0; i < D; i++) {
+            const float *column = k + (long)i * KEY_BLOCK;
+            a += q[i] * *(const lanes *)(const void *)column;
+            b += q[i] * *(const lanes *)(const void *)(column + block);
+            c += q[i] * *(const lanes *)(const void *)(column + 2 * block);
+            d += q[i] * *(const lanes *)(const void *)(column + 3 * block);
+        }
+        lanes *out = (lanes *)(void *)(scores + t);
+        out[0] = a * scale, out[1] = b * scale, out[2] = c * scale, out[3] = d * scale;
     }
-    for (; row < rows; row++)
-        for (int t = 0; t < n; t++) y[(long)t * rows + row] = dot(x + (long)t * k, w + (long)row * k, k);
+}
+
+VARIANTS void layers_mix(const float *p, const float *values, int n, int D, float *out)
+{
+    int at = 0;
+    for (; at + 4 * LANES <= D; at += 4 * LANES) {
+        lanes a = {0}, b = {0}, c = {0}, d = {0};
+        const float *v = values + at;
+        for (int t = 0; t < n; t++, v += D) {
+            a += p[t] * *(const lanes *)(const void *)v;
+            b += p[t] * *(const lanes *)(const void *)(v + LANES);
+            c += p[t] * *(const lanes *)(const void *)(v + 2 * LANES);
+            d += p[t] * *(const lanes *)(const void *)(v + 3 * LANES);
+        }
+        lanes *to = (lanes *)(void *)(out + at);
+        to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+    }
+    for (int i = at; i < D; i++) out[i] = 0.0f;
+    for (int t = 0; t < n; t++)
+        for (int i = at; i < D; i++) out[i] += p[t] * values[(long)t * D + i];
 }

@@ -1,7 +1,7 @@
 /* The arithmetic of the layers, each as a forward and, where training needs it, a backward function side by side.
  *
  * n is the number of positions (of all sequences packed one behind the other). Sums run in a fixed order whatever n is.
- * Matrix products are not here: training takes them from blas.h, inference from layers_linear.
+ * Matrix products are not here: training takes them from blas.h, inference from packed.h.
  */
 #ifndef CORE_LAYERS_H
 #define CORE_LAYERS_H
@@ -46,7 +46,11 @@ void layers_add_rows(float *y /* (n, C) */, const float *bias /* (C) or NULL: no
 void layers_sum_rows(const float *dy /* (n, C) */, int n, int C, float *dbias /* (C) or NULL: nothing */); /* dbias += the sum of the rows */
 double layers_square_sum(const float *x, long n);
 
-/* y (n, rows) = x (n, k) w^T, w (rows, k): the same order of summation for every pair whatever n is. */
-void layers_linear(const float *x, int n, const float *w, int rows, int k, float *y);
+/* Attention of one query over n cached positions. Keys lie in blocks of LANES positions, (ceil(n / LANES), D, LANES), so that LANES scores are
+ * made at a time: scores[t] = scale * q . key[t]; the scores' room is rounded up to a multiple of 4 LANES, as is the keys'. */
+enum { KEY_BLOCK = 16, KEY_ROOM = 64 };
+void layers_scores(const float *q /* (D) */, const float *keys, int n, int D, float scale, float *scores);
+/* out (D) = sum over t of p[t] * values[t], values (n, D). */
+void layers_mix(const float *p, const float *values, int n, int D, float *out);
 
 #endif

@@ -1,4 +1,11 @@
-/* Inference with a KV cache; see session.h. Rows go through the layers at most ROWS at a time. */
+/* Inference with a KV cache; see session.h.
+ *
+ * Rows go through the layers at most ROWS_MOST at a time. A layer is a few phases; in each, the workers take their parts (of a
+ * matrix's panels, of the rows, of the heads), and a phase too small to share is done by the caller alone.
+ *
+ * The cache of a sequence, layer and key/value head:   keys    (length / 16, D, 16): 16 positions side by side, see layers_scores
+ *                                                      values  (length, D)
+ */
 #include "core/session.h"
 #include "core/layers.h"
 #include "core/mem.h"
@@ -7,26 +14,66 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 32 };
-
-struct session {
-    const struct model *model;
-    int sequences, length;
-    int *at;                 /* (sequences): positions held */
-    float *keys, *values;    /* (L, sequences, length, G*D), keys rotated */
-    float *rope;             /* (length, D/2, 2) */
-    float *x, *normed;       /* (ROWS, C) */
-    float *qkv;              /* (ROWS, (H + 2G) D) */
-    float *att;              /* (ROWS, H D) */
-    float *up, *h;           /* (ROWS, 2F; F with GELU), (ROWS, F) */
-    float *delta;            /* (ROWS, C) */
-    float *scores;           /* (length) */
-    float *picked;           /* (ROWS, C): rows whose logits are wanted */
-};
+enum { ROWS_MOST = 256, SHARED_BYTES = 1 << 17, SHARED_ROWS = 8 };
 
 struct row { int sequence, position; int32_t id; };
 
+struct session {
+    const struct model *model;
+    struct packed *own;      /* made here when the model had none */
+    const struct packed *packed;
+    struct threads *pool;    /* or NULL */
+    int parts;
+    int sequences, length, room;   /* room: length rounded up to whole key blocks */
+    int rows_most;
+    int *at;                 /* (sequences): positions held */
+    float *keys, *values;    /* (L, sequences, G, room, D) each, keys in blocks and rotated */
+    float *rope;             /* (length, D/2, 2) */
+    float *x, *normed;       /* (rows_most, C) */
+    float *qkv;              /* (rows_most, (H + 2G) D) */
+    float *att;              /* (rows_most, H D) */
+    float *up, *h;           /* (rows_most, 2F; F with GELU), (rows_most, F) */
+    float *scores;           /* (parts, room) */
+    struct rounded rounded;  /* int8: (rows_most, the widest k) */
+    struct row *rows;        /* (rows_most) */
+    /* the phase at hand */
+    int n, layer;
+    const struct matrix *matrix;
+    const float *from;
+    const float *bias;
+    float *to;
+    bool add;
+    struct layer w;
+    struct norm norm;
+};
+
+/* ---- starting ---- */
+
+static bool allocate(struct session *s, struct error *error)
+{
+    const struct config *c = &s->model->config;
+    size_t n = (size_t)s->sequences, R = (size_t)s->rows_most, C = (size_t)c->C, F = (size_t)c->F, D = (size_t)c->D, H = (size_t)c->H, G = (size_t)c->G;
+    size_t cache = (size_t)c->L * n * G * (size_t)s->room * D, widest = C > F ? C : F;
+    widest = ((H * D > widest ? H * D : widest) + BLOCK - 1) / BLOCK * BLOCK;
+    struct { float **to; size_t n; } all[] = {
+        {&s->keys, cache}, {&s->values, cache}, {&s->rope, (size_t)s->length * D}, {&s->x, R * C}, {&s->normed, R * C}, {&s->qkv, R * (H + 2 * G) * D},
+        {&s->att, R * H * D}, {&s->up, R * (size_t)config_up(c)}, {&s->h, R * F}, {&s->scores, (size_t)s->parts * (size_t)s->room}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if ((*all[i].to = mem_alloc(all[i].n, sizeof(float), error)) == NULL) return false;
+    s->at = mem_alloc(n, sizeof *s->at, error);
+    s->rows = mem_alloc(R, sizeof *s->rows, error);
+    if (s->at == NULL || s->rows == NULL) return false;
+    if (s->packed->precision != PRECISION_INT8) return true;
+    s->rounded = (struct rounded){mem_alloc(R * widest, 1, error), mem_alloc(R * widest / BLOCK, sizeof(float), error), mem_alloc(R * widest / BLOCK, sizeof(int32_t), error)};
+    return s->rounded.q != NULL && s->rounded.scales != NULL && s->rounded.sums != NULL;
+}
+
 struct session *session_start(const struct model *model, int sequences, int length, struct error *error)
+{
+    return session_start_on(model, NULL, sequences, length, NULL, error);
+}
+
+struct session *session_start_on(const struct model *model, const struct packed *packed, int sequences, int length, struct threads *pool, struct error *error)
 {
     const struct config *c = &model->config;
     if (length > c->T || length < 1) {
@@ -35,16 +82,11 @@ struct session *session_start(const struct model *model, int sequences, int leng
     }
     struct session *s = mem_alloc(1, sizeof *s, error);
     if (s == NULL) return NULL;
-    *s = (struct session){.model = model, .sequences = sequences, .length = length};
-    size_t n = (size_t)sequences, T = (size_t)length, C = (size_t)c->C, F = (size_t)c->F, D = (size_t)c->D, H = (size_t)c->H, G = (size_t)c->G;
-    s->at = mem_alloc(n, sizeof *s->at, error);
-    struct { float **to; size_t n; } all[] = {
-        {&s->keys, (size_t)c->L * n * T * G * D}, {&s->values, (size_t)c->L * n * T * G * D}, {&s->rope, T * D}, {&s->x, ROWS * C}, {&s->normed, ROWS * C},
-        {&s->qkv, ROWS * (H + 2 * G) * D}, {&s->att, ROWS * H * D}, {&s->up, ROWS * 2 * F}, {&s->h, ROWS * F}, {&s->delta, ROWS * C},
-        {&s->scores, T}, {&s->picked, ROWS * C}};
-    bool ok = s->at != NULL;
-    for (size_t i = 0; ok && i < sizeof all / sizeof *all; i++) ok = (*all[i].to = mem_alloc(all[i].n, sizeof(float), error)) != NULL;
-    if (!ok) {
+    int widest = sequences > length ? sequences : length;
+    *s = (struct session){.model = model, .sequences = sequences, .length = length, .room = (length + KEY_ROOM - 1) / KEY_ROOM * KEY_ROOM, .pool = pool,
+        .parts = pool == NULL ? 1 : threads_size(pool), .rows_most = widest < ROWS_MOST ? widest : ROWS_MOST};
+    s->packed = packed != NULL ? packed : (s->own = packed_start(model, PRECISION_F32, pool, error));
+    if (s->packed == NULL || !allocate(s, error)) {
         session_stop(s);
         return NULL;
     }
@@ -55,90 +97,164 @@ struct session *session_start(const struct model *model, int sequences, int leng
 void session_stop(struct session *s)
 {
     if (s == NULL) return;
-    float *all[] = {s->keys, s->values, s->rope, s->x, s->normed, s->qkv, s->att, s->up, s->h, s->delta, s->scores, s->picked};
+    void *all[] = {s->keys, s->values, s->rope, s->x, s->normed, s->qkv, s->att, s->up, s->h, s->scores, s->at, s->rows, s->rounded.q, s->rounded.scales, s->rounded.sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
-    mem_free(s->at);
+    packed_stop(s->own);
     mem_free(s);
 }
+
+/* ---- the cache ---- */
 
 int session_length(const struct session *session, int s) { return session->at[s]; }
 void session_cut(struct session *session, int s, int length) { if (length < session->at[s]) session->at[s] = length; }
 
-static long cache_at(const struct session *s, int layer, int sequence, int position)
+static long cache_at(const struct session *s, int layer, int sequence, int g)
 {
-    return (((long)layer * s->sequences + sequence) * s->length + position) * s->model->config.G * s->model->config.D;
+    return (((long)layer * s->sequences + sequence) * s->model->config.G + g) * s->room * s->model->config.D;
 }
 
 void session_copy(struct session *s, int from, int to)
 {
-    size_t n = (size_t)s->at[from] * (size_t)s->model->config.G * (size_t)s->model->config.D * sizeof(float);
-    for (int l = 0; l < s->model->config.L && from != to; l++) {
-        memcpy(s->keys + cache_at(s, l, to, 0), s->keys + cache_at(s, l, from, 0), n);
-        memcpy(s->values + cache_at(s, l, to, 0), s->values + cache_at(s, l, from, 0), n);
-    }
+    const struct config *c = &s->model->config;
+    size_t n = (size_t)(s->at[from] + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK * (size_t)c->D * sizeof(float);
+    for (int l = 0; l < c->L && from != to; l++)
+        for (int g = 0; g < c->G; g++) {
+            memcpy(s->keys + cache_at(s, l, to, g), s->keys + cache_at(s, l, from, g), n);
+            memcpy(s->values + cache_at(s, l, to, g), s->values + cache_at(s, l, from, g), n);
+        }
     s->at[to] = s->at[from];
 }
 
-/* One head of one row against its sequence's cache. */
-static void attend(struct session *s, const float *q, const float *keys, const float *values, int n, int stride, float *out)
+/* Position `position` of a key/value head: k (D) goes into column position % 16 of its block. */
+static void cache_put(struct session *s, long head, int position, const float *k, const float *v)
 {
     int D = s->model->config.D;
-    float scale = 1.0f / sqrtf((float)D);
-    for (int t = 0; t < n; t++) s->scores[t] = layers_dot(q, keys + (long)t * stride, D) * scale;
-    layers_softmax(s->scores, n, n);
-    memset(out, 0, (size_t)D * sizeof *out);
-    for (int t = 0; t < n; t++) layers_scaled_add(out, values + (long)t * stride, s->scores[t], D);
+    float *block = s->keys + head + (long)(position / KEY_BLOCK) * KEY_BLOCK * D + position % KEY_BLOCK;
+    for (int i = 0; i < D; i++) block[(long)i * KEY_BLOCK] = k[i];
+    memcpy(s->values + head + (long)position * D, v, (size_t)D * sizeof *v);
 }
 
-static void attention(struct session *s, int layer, const struct layer *w, const struct row *rows, int n)
+/* ---- phases ---- */
+
+/* Let all workers do their parts, or the caller alone when it is not worth their while. */
+static void share(struct session *s, threads_work *work, bool worth)
 {
+    int parts = s->parts;
+    if (s->pool != NULL && parts > 1 && worth) {
+        threads_run(s->pool, parts, work, s);
+        return;
+    }
+    s->parts = 1;
+    work(s, 0, 0);
+    s->parts = parts;
+}
+
+static int first_of(const struct session *s, int part) { return (int)((long)s->n * part / s->parts); }
+
+static void multiply_part(void *context, int part, int worker)
+{
+    struct session *s = context;
+    (void)worker;
+    matrix_multiply(s->packed->kernels, s->matrix, s->from, &s->rounded, s->n, s->to, s->add, part, s->parts);
+}
+
+static void round_part(void *context, int part, int worker)
+{
+    struct session *s = context;
+    (void)worker;
+    matrix_round(&s->rounded, s->from, s->matrix->k, first_of(s, part), first_of(s, part + 1));
+}
+
+/* to (n, rows) (+)= from (n, k) matrix' + bias */
+static void linear(struct session *s, const float *from, const struct matrix *m, const float *bias, float *to, bool add)
+{
+    s->matrix = m, s->from = from, s->to = to, s->add = add;
+    if (m->precision == PRECISION_INT8) share(s, round_part, s->n >= SHARED_ROWS);
+    share(s, multiply_part, m->bytes >= SHARED_BYTES);
+    layers_add_rows(to, bias, s->n, m->rows);
+}
+
+static void norm_part(void *context, int part, int worker)
+{
+    struct session *s = context;
+    int C = s->model->config.C, first = first_of(s, part);
+    (void)worker;
+    layers_norm_forward(s->x + (long)first * C, C, &s->norm, first_of(s, part + 1) - first, C, s->normed + (long)first * C, C, NULL);
+}
+
+static void norm(struct session *s, const float *gain, const float *bias)
+{
+    s->norm = (struct norm){gain, bias, s->model->config.norm_eps};
+    share(s, norm_part, s->n >= SHARED_ROWS);
+}
+
+/* Norm and rotate queries and keys; put keys and values in the cache. */
+static void rotate_part(void *context, int part, int worker)
+{
+    struct session *s = context;
     const struct config *c = &s->model->config;
-    int wide = (c->H + 2 * c->G) * c->D, stride = c->G * c->D;
-    struct norm q_norm = {w->q_norm, NULL, c->norm_eps}, k_norm = {w->k_norm, NULL, c->norm_eps};
-    for (int i = 0; i < n; i++) {                             /* norm, rotate, put keys and values in the cache */
-        float *q = s->qkv + (long)i * wide, *k = q + c->H * c->D;
-        const float *turn = s->rope + (long)rows[i].position * c->D;
-        if (w->q_norm != NULL) {
+    int wide = (c->H + 2 * c->G) * c->D, last = first_of(s, part + 1);
+    struct norm q_norm = {s->w.q_norm, NULL, c->norm_eps}, k_norm = {s->w.k_norm, NULL, c->norm_eps};
+    (void)worker;
+    for (int i = first_of(s, part); i < last; i++) {
+        float *q = s->qkv + (long)i * wide, *k = q + c->H * c->D, *v = k + c->G * c->D;
+        const float *turn = s->rope + (long)s->rows[i].position * c->D;
+        if (s->w.q_norm != NULL) {
             layers_norm_forward(q, c->D, &q_norm, c->H, c->D, q, c->D, NULL);
             layers_norm_forward(k, c->D, &k_norm, c->G, c->D, k, c->D, NULL);
         }
         for (int h = 0; h < c->H + c->G && !c->learned_positions; h++) rope_forward(q + h * c->D, turn, c->D);
-        long to = cache_at(s, layer, rows[i].sequence, rows[i].position);
-        memcpy(s->keys + to, k, (size_t)stride * sizeof *k);
-        memcpy(s->values + to, k + stride, (size_t)stride * sizeof *k);
+        for (int g = 0; g < c->G; g++) cache_put(s, cache_at(s, s->layer, s->rows[i].sequence, g), s->rows[i].position, k + g * c->D, v + g * c->D);
     }
-    for (int i = 0; i < n; i++)
-        for (int h = 0; h < c->H; h++) {
-            long from = cache_at(s, layer, rows[i].sequence, 0) + h / (c->H / c->G) * c->D;
-            attend(s, s->qkv + (long)i * wide + h * c->D, s->keys + from, s->values + from, rows[i].position + 1, stride,
-                   s->att + ((long)i * c->H + h) * c->D);
-        }
 }
 
-/* y (n, rows) = x (n, k) w' + bias */
-static void linear(const float *x, int n, const float *w, const float *bias, int rows, int k, float *y)
+/* Heads of rows, dealt out in turn: causal rows differ in length. */
+static void attend_part(void *context, int part, int worker)
 {
-    layers_linear(x, n, w, rows, k, y);
-    layers_add_rows(y, bias, n, rows);
+    struct session *s = context;
+    const struct config *c = &s->model->config;
+    int wide = (c->H + 2 * c->G) * c->D;
+    float *scores = s->scores + (long)part * s->room, scale = 1.0f / sqrtf((float)c->D);
+    (void)worker;
+    for (int item = part; item < s->n * c->H; item += s->parts) {
+        int i = item / c->H, h = item % c->H, n = s->rows[i].position + 1;
+        long head = cache_at(s, s->layer, s->rows[i].sequence, h / (c->H / c->G));
+        layers_scores(s->qkv + (long)i * wide + h * c->D, s->keys + head, n, c->D, scale, scores);
+        layers_softmax(scores, n, n);
+        layers_mix(scores, s->values + head, n, c->D, s->att + ((long)i * c->H + h) * c->D);
+    }
 }
 
-static void run_layer(struct session *s, int layer, const struct row *rows, int n)
+static void activate_part(void *context, int part, int worker)
+{
+    struct session *s = context;
+    const struct config *c = &s->model->config;
+    int first = first_of(s, part), n = first_of(s, part + 1) - first;
+    (void)worker;
+    if (c->gelu) layers_gelu_forward(s->up + (long)first * c->F, (long)n * c->F, s->h + (long)first * c->F);
+    else layers_swiglu_forward(s->up + (long)first * 2 * c->F, n, c->F, s->h + (long)first * c->F);
+}
+
+static void run_layer(struct session *s, int layer)
 {
     const struct config *c = &s->model->config;
-    struct layer w = model_layer(s->model, s->model->weights, layer);
-    struct norm norm1 = {w.norm1, w.norm1_bias, c->norm_eps}, norm2 = {w.norm2, w.norm2_bias, c->norm_eps};
-    layers_norm_forward(s->x, c->C, &norm1, n, c->C, s->normed, c->C, NULL);
-    linear(s->normed, n, w.qkv, w.qkv_bias, (c->H + 2 * c->G) * c->D, c->C, s->qkv);
-    attention(s, layer, &w, rows, n);
-    linear(s->att, n, w.o, w.o_bias, c->C, c->H * c->D, s->delta);
-    layers_add(s->x, s->delta, n * c->C);
-    layers_norm_forward(s->x, c->C, &norm2, n, c->C, s->normed, c->C, NULL);
-    linear(s->normed, n, w.up, w.up_bias, config_up(c), c->C, s->up);
-    if (c->gelu) layers_gelu_forward(s->up, (long)n * c->F, s->h);
-    else layers_swiglu_forward(s->up, n, c->F, s->h);
-    linear(s->h, n, w.down, w.down_bias, c->C, c->F, s->delta);
-    layers_add(s->x, s->delta, n * c->C);
+    const struct packed_layer *m = &s->packed->layer[layer];
+    long positions = 0;
+    for (int i = 0; i < s->n; i++) positions += s->rows[i].position + 1;
+    s->layer = layer;
+    s->w = model_layer(s->model, s->model->weights, layer);
+    norm(s, s->w.norm1, s->w.norm1_bias);
+    linear(s, s->normed, &m->qkv, s->w.qkv_bias, s->qkv, false);
+    share(s, rotate_part, s->n >= SHARED_ROWS);
+    share(s, attend_part, positions * c->H * c->D * 8 >= SHARED_BYTES);
+    linear(s, s->att, &m->o, s->w.o_bias, s->x, true);
+    norm(s, s->w.norm2, s->w.norm2_bias);
+    linear(s, s->normed, &m->up, s->w.up_bias, s->up, false);
+    share(s, activate_part, s->n >= SHARED_ROWS);
+    linear(s, s->h, &m->down, s->w.down_bias, s->x, true);
 }
+
+/* ---- feeding ---- */
 
 static bool check(const struct session *s, int sequence, int32_t id, size_t more, struct error *error)
 {
@@ -149,35 +265,35 @@ static bool check(const struct session *s, int sequence, int32_t id, size_t more
     return true;
 }
 
-/* Run n <= ROWS rows. Logits of row i are written when want(i): the rows from `first_wanted` on, in order. */
-static void run(struct session *s, const struct row *rows, int n, int first_wanted, float *logits)
+/* Run the n rows in s->rows. Logits, when not NULL, of the rows from first_wanted on, in order. */
+static void run(struct session *s, int n, int first_wanted, float *logits)
 {
     const struct config *c = &s->model->config;
     const float *weights = s->model->weights, *embed = model_embed(s->model, weights), *positions = model_positions(s->model, weights);
-    struct norm norm = {model_norm(s->model, weights), model_norm_bias(s->model, weights), c->norm_eps};
+    s->n = n;
     for (int i = 0; i < n; i++) {
-        memcpy(s->x + (long)i * c->C, embed + (long)rows[i].id * c->C, (size_t)c->C * sizeof *s->x);
-        if (positions != NULL) layers_add(s->x + (long)i * c->C, positions + (long)rows[i].position * c->C, c->C);
+        memcpy(s->x + (long)i * c->C, embed + (long)s->rows[i].id * c->C, (size_t)c->C * sizeof *s->x);
+        if (positions != NULL) layers_add(s->x + (long)i * c->C, positions + (long)s->rows[i].position * c->C, c->C);
     }
-    for (int l = 0; l < c->L; l++) run_layer(s, l, rows, n);
-    for (int i = 0; i < n; i++) s->at[rows[i].sequence] = rows[i].position + 1;
-    int wanted = n - first_wanted;
-    if (logits == NULL || wanted <= 0) return;
-    layers_norm_forward(s->x + (long)first_wanted * c->C, c->C, &norm, wanted, c->C, s->picked, c->C, NULL);
-    layers_linear(s->picked, wanted, model_head(s->model, s->model->weights), c->V, c->C, logits);
+    for (int l = 0; l < c->L; l++) run_layer(s, l);
+    for (int i = 0; i < n; i++) s->at[s->rows[i].sequence] = s->rows[i].position + 1;
+    if (logits == NULL || first_wanted >= n) return;
+    if (first_wanted > 0) memmove(s->x, s->x + (long)first_wanted * c->C, (size_t)(n - first_wanted) * (size_t)c->C * sizeof *s->x);
+    s->n = n - first_wanted;
+    norm(s, model_norm(s->model, weights), model_norm_bias(s->model, weights));
+    linear(s, s->normed, &s->packed->head, NULL, logits, false);
 }
 
 bool session_feed(struct session *s, int sequence, const int32_t *ids, size_t n, bool all, float *logits, struct error *error)
 {
-    struct row rows[ROWS];
     for (size_t i = 0; i < n; i++)
         if (!check(s, sequence, ids[i], n, error)) return false;
     for (size_t done = 0; done < n;) {
-        int m = n - done < ROWS ? (int)(n - done) : ROWS;
-        for (int i = 0; i < m; i++) rows[i] = (struct row){sequence, s->at[sequence] + i, ids[done + (size_t)i]};
+        int m = n - done < (size_t)s->rows_most ? (int)(n - done) : s->rows_most;
+        for (int i = 0; i < m; i++) s->rows[i] = (struct row){sequence, s->at[sequence] + i, ids[done + (size_t)i]};
         bool last = done + (size_t)m == n;
-        if (all) run(s, rows, m, 0, logits == NULL ? NULL : logits + done * (size_t)s->model->config.V);
-        else run(s, rows, m, last ? m - 1 : m, logits);
+        if (all) run(s, m, 0, logits == NULL ? NULL : logits + done * (size_t)s->model->config.V);
+        else run(s, m, last ? m - 1 : m, logits);
         done += (size_t)m;
     }
     return true;
@@ -185,13 +301,12 @@ bool session_feed(struct session *s, int sequence, const int32_t *ids, size_t n,
 
 bool session_step(struct session *s, int n, const int *sequences, const int32_t *ids, float *logits, struct error *error)
 {
-    struct row rows[ROWS];
     for (int i = 0; i < n; i++)
         if (!check(s, sequences[i], ids[i], 1, error)) return false;
-    for (int done = 0; done < n; done += ROWS) {
-        int m = n - done < ROWS ? n - done : ROWS;
-        for (int i = 0; i < m; i++) rows[i] = (struct row){sequences[done + i], s->at[sequences[done + i]], ids[done + i]};
-        run(s, rows, m, 0, logits + (long)done * s->model->config.V);
+    for (int done = 0; done < n; done += s->rows_most) {
+        int m = n - done < s->rows_most ? n - done : s->rows_most;
+        for (int i = 0; i < m; i++) s->rows[i] = (struct row){sequences[done + i], s->at[sequences[done + i]], ids[done + i]};
+        run(s, m, 0, logits + (long)done * s->model->config.V);
     }
     return true;
 }

@@ -3,12 +3,13 @@
  * The unit of work is a row: one token of one sequence at its next position. Rows of several sequences and several rows of one
  * sequence run through the layers together. Every sum has a fixed order that does not depend on how rows are grouped,
  * on the CPU or on threads, so a batch gives the same bits as one sequence alone, and a long prompt the same as its tokens
- * one by one.
+ * one by one. Matrices come from packed.h, in float32 or int8.
  */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H
 
 #include "core/model.h"
+#include "core/packed.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,9 @@ struct session;
 
 /* Room for `sequences` sequences of up to `length` positions each (at most the model's T). */
 struct session *session_start(const struct model *model, int sequences, int length, struct error *error);
+/* The same with the matrices of `packed` (NULL: a float32 copy of the model's own) and the workers of `pool` (NULL: none but the caller); both
+ * are borrowed. session_start makes its own copy and uses no workers. */
+struct session *session_start_on(const struct model *model, const struct packed *packed, int sequences, int length, struct threads *pool, struct error *error);
 void session_stop(struct session *session);
 
 /* Positions that sequence s holds; session_cut forgets those from `length` on; session_copy makes `to` equal to `from`. */

@@ -1,12 +1,14 @@
-/* Parallel loops; see threads.h. Workers sleep on a condition between runs; `round` numbers the runs. */
+/* Parallel loops; see threads.h. `round` numbers the runs. Between runs workers look at it for a moment (a layer of a model takes
+ * several short runs, and waking a thread takes longer than some of them), then sleep on a condition; so does the caller at a run's end. */
 #include "core/threads.h"
 #include "core/mem.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-enum { SIZE_MOST = 64 };
+enum { SIZE_MOST = 64, LOOKS = 4000 };
 
 struct worker { struct threads *pool; int number; pthread_t thread; };
 
@@ -15,9 +17,9 @@ struct threads {
     struct worker workers[SIZE_MOST];
     pthread_mutex_t lock;
     pthread_cond_t begin, end;
-    unsigned long round;
-    int busy;                 /* workers still in this round */
-    bool stop;
+    atomic_ulong round;
+    atomic_int busy;          /* workers still in this round */
+    atomic_bool stop;
     threads_work *work;
     void *context;
     int n;
@@ -28,22 +30,38 @@ static void share(struct threads *pool, int number)
     for (int i = number; i < pool->n; i += pool->size) pool->work(pool->context, i, number);
 }
 
+static inline void pause_a_little(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Wait for a round after `seen`; false when the pool stops. */
+static bool next_round(struct threads *pool, unsigned long seen)
+{
+    for (int i = 0; i < LOOKS && atomic_load(&pool->round) == seen && !atomic_load(&pool->stop); i++) pause_a_little();
+    if (atomic_load(&pool->round) == seen) {
+        pthread_mutex_lock(&pool->lock);
+        while (atomic_load(&pool->round) == seen && !atomic_load(&pool->stop)) pthread_cond_wait(&pool->begin, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return !atomic_load(&pool->stop);
+}
+
 static void *live(void *argument)
 {
     struct worker *worker = argument;
     struct threads *pool = worker->pool;
-    unsigned long seen = 0;
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (pool->round == seen && !pool->stop) pthread_cond_wait(&pool->begin, &pool->lock);
-        if (pool->stop) break;
-        seen = pool->round;
-        pthread_mutex_unlock(&pool->lock);
+    for (unsigned long seen = 0; next_round(pool, seen); seen++) {
         share(pool, worker->number);
+        if (atomic_fetch_sub(&pool->busy, 1) > 1) continue;
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0) pthread_cond_signal(&pool->end);
+        pthread_cond_signal(&pool->end);
+        pthread_mutex_unlock(&pool->lock);
     }
-    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -80,7 +98,7 @@ void threads_stop(struct threads *pool)
 {
     if (pool == NULL) return;
     pthread_mutex_lock(&pool->lock);
-    pool->stop = true;
+    atomic_store(&pool->stop, true);
     pthread_cond_broadcast(&pool->begin);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 1; i <= pool->started; i++) pthread_join(pool->workers[i].thread, NULL);
@@ -94,14 +112,15 @@ int threads_size(const struct threads *pool) { return pool->size; }
 
 void threads_run(struct threads *pool, int n, threads_work *work, void *context)
 {
-    pthread_mutex_lock(&pool->lock);
     pool->work = work, pool->context = context, pool->n = n;
-    pool->busy = pool->size - 1;
-    pool->round++;
+    atomic_store(&pool->busy, pool->size - 1);
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->round, 1);
     pthread_cond_broadcast(&pool->begin);
     pthread_mutex_unlock(&pool->lock);
     share(pool, 0);
+    for (int i = 0; i < LOOKS && atomic_load(&pool->busy) > 0; i++) pause_a_little();
     pthread_mutex_lock(&pool->lock);
-    while (pool->busy > 0) pthread_cond_wait(&pool->end, &pool->lock);
+    while (atomic_load(&pool->busy) > 0) pthread_cond_wait(&pool->end, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
 }

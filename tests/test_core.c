@@ -183,25 +183,6 @@ START_TEST(packed_equals_single)
 }
 END_TEST
 
-START_TEST(linear_kernel_equals_plain_sums)
-{
-    enum { N = 7, ROWS = 13, K = 53 };
-    float x[N * K], w[ROWS * K], y[N * ROWS], one[ROWS];
-    for (int i = 0; i < N * K; i++) x[i] = (float)random_normal(1, 1, (uint64_t)i);
-    for (int i = 0; i < ROWS * K; i++) w[i] = (float)random_normal(1, 2, (uint64_t)i);
-    layers_linear(x, N, w, ROWS, K, y);
-    for (int t = 0; t < N; t++) {
-        for (int r = 0; r < ROWS; r++) {
-            double sum = 0;
-            for (int k = 0; k < K; k++) sum += (double)x[t * K + k] * (double)w[r * K + k];
-            ck_assert_double_eq_tol((double)y[t * ROWS + r], sum, 1e-4);
-        }
-        layers_linear(x + t * K, 1, w, ROWS, K, one);                 /* alone: the same bits as in a batch */
-        ck_assert_mem_eq(one, y + t * ROWS, sizeof one);
-    }
-}
-END_TEST
-
 START_TEST(softmax_and_exp_are_accurate)
 {
     float x[37], p[37];
@@ -259,7 +240,6 @@ int main(void)
     tcase_add_loop_test(all, gradients_match_finite_differences, 0, 5);
     tcase_add_loop_test(all, packed_equals_single, 0, REFERENCES_N);
     tcase_add_loop_test(all, models_round_trip, 0, REFERENCES_N);
-    tcase_add_test(all, linear_kernel_equals_plain_sums);
     tcase_add_test(all, softmax_and_exp_are_accurate);
     tcase_add_test(all, schedule_warms_up_stays_and_decays);
     suite_add_tcase(suite, all);
