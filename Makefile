@@ -61,10 +61,12 @@ layers:
 kill: triptych
 	$(Q)tests/kill.sh 20
 
-bench: $(BUILD)/bench/bench
-	$(Q)$<
+# SECTIONS="limits training characters decoding shipped tokens program"; PEERS=a Python with the peers (bench/bench.h).
+bench: triptych $(BUILD)/bench/bench
+	$(Q)PEERS=$(PEERS) SMOLLM2=$(SMOLLM2) $(BUILD)/bench/bench $(SECTIONS)
 
-$(BUILD)/bench/bench: $(BUILD)/bench/bench.o $(PARTS)
+BENCH := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
+$(BUILD)/bench/bench: $(BENCH) $(PARTS)
 	$(Q)$(CC) $(SANFLAGS) -pie -Wl,--as-needed -o $@ $^ $(LIBS)
 
 install: triptych
@@ -75,4 +77,4 @@ install: triptych
 clean:
 	rm -rf build triptych demo
 
--include $(OBJECTS:.o=.d) $(TESTS:=.d) $(BUILD)/bench/bench.d
+-include $(OBJECTS:.o=.d) $(TESTS:=.d) $(BENCH:.o=.d)
