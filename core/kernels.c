@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__aarch64__)
-#include <arm_neon.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 /* ---- float32: up to TOKENS tokens against a panel ---- */
@@ -41,22 +41,6 @@ static void plain_f32(const struct kernel_job *j)
 /* ---- int8 ---- */
 
 /* sums[r] = the sum over a block's 32 products of row r. */
-#if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
-static void block_sums(const uint8_t *w, const int8_t *q, int32_t sums[PANEL])
-{
-    for (int r = 0; r < PANEL; r += 4) {
-        int32x4_t sum = vdupq_n_s32(0);
-        for (int quad = 0; quad < BLOCK / 4; quad++) {
-            int32_t four;
-            memcpy(&four, q + 4 * quad, 4);
-            int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
-            int8x16_t y = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(w + (quad * PANEL + r) * 4), vdupq_n_u8(0x80)));
-            sum = vdotq_s32(sum, y, x);
-        }
-        vst1q_s32(sums + r, sum);
-    }
-}
-#else
 static void block_sums(const uint8_t *w, const int8_t *q, int32_t sums[PANEL])
 {
     for (int r = 0; r < PANEL; r++) sums[r] = 0;
@@ -64,7 +48,6 @@ static void block_sums(const uint8_t *w, const int8_t *q, int32_t sums[PANEL])
         for (int r = 0; r < PANEL; r++)
             for (int i = 0; i < 4; i++) sums[r] += ((int)w[(quad * PANEL + r) * 4 + i] - 128) * q[4 * quad + i];
 }
-#endif
 
 static void plain_i8(const struct kernel_job *j)
 {
@@ -92,20 +75,23 @@ const struct kernels KERNELS_PLAIN = {"plain", plain_f32, plain_i8};
 /* ---- the choice ---- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const struct kernels *all[4];
+static const struct kernels *all[5];
 
 static bool runs(const struct kernels *k)
 {
 #if defined(__x86_64__)
     if (k == &KERNELS_AVX512) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
     if (k == &KERNELS_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#elif defined(__aarch64__) && defined(__linux__)
+    enum { DOT_PRODUCTS = 1 << 20 };                           /* HWCAP_ASIMDDP */
+    if (k == &KERNELS_NEON) return (getauxval(AT_HWCAP) & DOT_PRODUCTS) != 0;
 #endif
     return k == &KERNELS_PLAIN;
 }
 
 static void choose(void)
 {
-    static const struct kernels *const known[] = {&KERNELS_AVX512, &KERNELS_AVX2, &KERNELS_PLAIN};
+    static const struct kernels *const known[] = {&KERNELS_AVX512, &KERNELS_AVX2, &KERNELS_NEON, &KERNELS_PLAIN};
     const char *forced = getenv("TRIPTYCH_KERNELS");
     int n = 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

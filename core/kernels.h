@@ -1,4 +1,4 @@
-/* The products of inference, a few times written: for AVX-512, for AVX2, and plainly (which compilers turn into NEON on ARM64).
+/* The products of inference, a few times written: for AVX-512, for AVX2, for NEON, and plainly.
  *
  * A weight matrix (rows, k) is kept in panels of PANEL rows, so that a product streams through memory once and in order:
  *
@@ -38,11 +38,11 @@ struct kernels {
     void (*i8)(const struct kernel_job *job);
 };
 
-/* The variants that this CPU runs, best first, ending with the plain one; TRIPTYCH_KERNELS=avx512|avx2|plain forces one. */
+/* The variants that this CPU runs, best first, ending with the plain one; TRIPTYCH_KERNELS=avx512|avx2|neon|plain forces one. */
 const struct kernels *kernels_best(void);
 const struct kernels *kernels_all(int i);          /* NULL behind the last */
 
 /* The variants' tables; a table is empty (name NULL) where it could not be compiled. */
-extern const struct kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_PLAIN;
+extern const struct kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_NEON, KERNELS_PLAIN;
 
 #endif
