@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { THREADS = 2 };
+enum { THREADS = 2, MICROS = 2 };     /* a step is MICROS passes a thread: less memory, no less speed */
 
 /* B sequences of T a step; the plain model of bench/peers/train.py is our gpt2 family (with its biases). */
 static const struct shape { const char *name; int V, T, L, H, C, B; bool own; const char *eager, *compiled; } SHAPES[] = {
@@ -48,7 +48,7 @@ static bool start(struct training *t, const struct shape *s, struct error *error
     t->pool = threads_start(THREADS, error);
     if (t->pool == NULL || !model_init(&t->model, &c, error) || !optimizer_init(&t->optimizer, &t->model, &options, THREADS, error)) return false;
     model_randomize(&t->model, 1);
-    int n = s->B * s->T / THREADS;
+    int n = s->B * s->T / THREADS / MICROS;
     for (int i = 0; i < THREADS; i++) {
         t->slabs[i] = slab_start(&t->model, n, error);
         t->gradients[i] = mem_alloc(t->model.numbers, sizeof(float), error);
@@ -74,7 +74,7 @@ static void stop(struct training *t)
 static void step(struct training *t)
 {
     for (int i = 0; i < THREADS; i++) memset(t->gradients[i], 0, t->model.numbers * sizeof(float));
-    threads_run(t->pool, THREADS, pass, t);
+    for (int i = 0; i < MICROS; i++) threads_run(t->pool, THREADS, pass, t);
     layers_add(t->gradients[0], t->gradients[1], (int)t->model.numbers);
     optimizer_step(&t->optimizer, &t->model, t->gradients[0], 1e-4, t->pool);
 }
