@@ -1,6 +1,7 @@
 /* triptych: one idea in; a text, a melody and a sprite out. This file finds the verb and turns errors into exit codes:
  * 0 ok, 1 failed, 2 the command line is wrong. */
 #include "app/app.h"
+#include "app/fill.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ static const struct verb {
 } VERBS[] = {
     {"compose", verb_compose, FOR_COMPOSE, "\"IDEA\"", "a text, a melody and a picture from one idea"},
     {"write", verb_write, FOR_WRITE, "[\"PROMPT\"]", "continue a text"},
+    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text"},
     {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, or .wav by -o's extension"},
     {"draw", verb_draw, FOR_DRAW, "[\"PROMPT\"]", "a pixel-art picture: .png"},
     {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5;
-enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5 };
+static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
+enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5, MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
 struct job { struct dataset *d; const struct dataset_item **items; struct made *made; int most; };
@@ -274,6 +274,31 @@ static bool transposed(const struct dataset *d, const struct dataset_piece *p, i
     return true;
 }
 
+/* True when the payload may be cut before id i: no character is split. */
+static bool may_cut(const struct dataset *d, const struct ids *payload, size_t i)
+{
+    size_t n = 0;
+    const uint8_t *p = i < payload->n ? bpe_token(d->vocabulary->bpe, payload->id[i], &n) : NULL;
+    return p == NULL || n == 0 || (p[0] & 0xc0) != 0x80;
+}
+
+/* A text with a hole of 1 to MIDDLE_MOST ids, at most half of it, somewhere; false when it is too short or a character would be split. */
+static bool choose_hole(const struct dataset *d, const struct ids *payload, uint64_t draw, size_t *from, size_t *to)
+{
+    size_t half = payload->n / 2, most = half < MIDDLE_MOST ? half : MIDDLE_MOST;
+    if (most < 4) return false;
+    size_t n = 1 + (size_t)random_below(d->seed, draw, 5, most);
+    *from = (size_t)random_below(d->seed, draw, 6, payload->n - n + 1);
+    *to = *from + n;
+    return may_cut(d, payload, *from) && may_cut(d, payload, *to);
+}
+
+static bool with_hole(const struct dataset *d, const struct ids *payload, size_t from, size_t to, struct ids *out, struct error *error)
+{
+    return form_fill(d->vocabulary, payload->id, from, payload->id + to, payload->n - to, out, error) &&
+           ids_append_many(out, payload->id + from, to - from, error) && ids_append(out, SPECIAL_EOS, error);
+}
+
 /* A training piece: draws number `draw` decide its caption, form and changes. */
 static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, uint64_t draw, struct ids *out, struct error *error)
 {
@@ -287,7 +312,9 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
         ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
         payload = &moved;
     }
-    if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
+    size_t from, to;
+    if (p->kind == ITEM_TEXT && random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, payload, draw, &from, &to)) ok = with_hole(d, payload, from, to, out, error);
+    else if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
     else if (caption != NULL && form < SHARE_REVERSE) ok = ok && reverse(p, caption, payload, out, error);
     else ok = ok && forward(p, form < SHARE_REVERSE + SHARE_FREE ? NULL : caption, payload, out, error);
     ids_free(&moved);
