@@ -94,6 +94,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_MIROSTAT_TAU] = {"mirostat-tau", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "surprise wanted, in bits (5)"},
     [OPTION_MIROSTAT_ETA] = {"mirostat-eta", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "how fast it is corrected (0.1)"},
     [OPTION_SAMPLERS] = {"samplers", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "LIST", "these steps in this order: \"dry;top_k;top_p;temperature\""},
+    [OPTION_OUTPUT_SCORES] = {"output-scores", 0, FLAG, 0, 1, 0, FOR_GENERATE, NULL, "also the scores of each step behind all steps of the chain (no beams)"},
     [OPTION_STREAM] = {"stream", 0, FLAG, 0, 1, 0, FOR_WRITE, NULL, "show tokens as they come, also when stdout is no terminal"},
     [OPTION_CANDIDATES] = {"candidates", 0, INTEGER, 1, 1024, 24, FOR_WRITE | FOR_FILL, "N", "middles that are tried for each <fill>"},
     [OPTION_IDS] = {"ids", 0, LIST, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\"; generate: may be repeated, or a list of lists"},

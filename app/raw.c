@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,8 +134,20 @@ static bool generate_plain(const struct model *model, const struct generation *g
     return ok;
 }
 
-static bool generate_all(const struct model *model, const struct generation *g, const struct ids_list *prompts, struct bpe *letters, size_t *runs,
-                         struct search_result *result, struct error *error)
+struct score_rows { struct bytes text; int V; };
+
+/* A row of scores as JSON. */
+static bool keep_scores(void *context, const float *scores, struct error *error)
+{
+    struct score_rows *rows = context;
+    bool ok = bytes_append_text(&rows->text, rows->text.n == 0 ? "[" : ",[", error);
+    for (int i = 0; ok && i < rows->V; i++)
+        ok = isfinite(scores[i]) ? bytes_printf(&rows->text, error, i > 0 ? ",%.9g" : "%.9g", (double)scores[i]) : bytes_append_text(&rows->text, i > 0 ? ",null" : "null", error);
+    return ok && bytes_append_byte(&rows->text, ']', error);
+}
+
+static bool generate_all(const struct model *model, const struct generation *g, const struct ids_list *prompts, struct bpe *letters, struct score_rows *scores,
+                         size_t *runs, struct search_result *result, struct error *error)
 {
     enum generation_mode mode = generation_mode(g);
     struct generate_request *requests = mem_alloc(prompts->n, sizeof *requests, error);
@@ -142,7 +155,8 @@ static bool generate_all(const struct model *model, const struct generation *g, 
     for (size_t i = 0; ok && i < prompts->n; i++) {
         const struct ids *p = &prompts->list[i];
         requests[i] = (struct generate_request){.prompt = p->id, .prompt_n = p->n, .options = g, .negative = g->negative_prompt.id, .negative_n = g->negative_prompt.n, .piece = i,
-            .token = letters == NULL ? NULL : decoding_token, .token_context = letters, .runs = runs};
+            .token = letters == NULL ? NULL : decoding_token, .token_context = letters, .runs = runs,
+            .on_scores = scores == NULL ? NULL : keep_scores, .on_scores_context = scores};
         ok = generation_last(g, p->n, model->config.T, &requests[i].last, error);
     }
     if (ok && (mode == GENERATION_GREEDY || mode == GENERATION_SAMPLE)) ok = generate_plain(model, g, requests, prompts->n, result, error);
@@ -152,7 +166,7 @@ static bool generate_all(const struct model *model, const struct generation *g, 
     return ok;
 }
 
-static bool print_result(const struct generation *g, struct search_result *result, struct error *error)
+static bool print_result(const struct generation *g, struct search_result *result, const struct score_rows *scores, struct error *error)
 {
     size_t longest = 0;
     int32_t pad = generation_pad(g);
@@ -166,8 +180,14 @@ static bool print_result(const struct generation *g, struct search_result *resul
         putchar(']');
     }
     putchar(']');
-    for (size_t i = 0; result->scores != NULL && i < result->sequences.n; i++) printf("%s%.9g", i > 0 ? "," : ",\"sequences_scores\":[", result->scores[i]);
-    puts(result->scores != NULL ? "]}" : "}");
+    for (size_t i = 0; result->scores != NULL && i < result->sequences.n; i++) {
+        fputs(i > 0 ? "," : ",\"sequences_scores\":[", stdout);
+        if (isfinite(result->scores[i])) printf("%.9g", result->scores[i]);
+        else fputs("null", stdout);                            /* JSON has no infinity */
+    }
+    if (result->scores != NULL) putchar(']');
+    if (scores != NULL) printf(",\"scores\":[%s]", bytes_text(&scores->text));
+    puts("}");
     return true;
 }
 
@@ -180,12 +200,17 @@ bool verb_generate(const struct arguments *a, struct error *error)
     struct generation g = {0};
     struct search_result result = {0};
     struct vocabulary letters = {0};                           /* read for stop strings only */
+    struct score_rows rows = {0}, *scores = a->option[OPTION_OUTPUT_SCORES].given ? &rows : NULL;
     size_t runs = 0;
     bool ok = app_model_folder(a, folder, sizeof folder, error) && decoding_options(a, &defaults, folder, &g, error) && start(a, &model, &prompts, error);
+    if (ok && scores != NULL && (prompts.n > 1 || g.num_return_sequences > 1 || generation_mode(&g) > GENERATION_SAMPLE))
+        ok = error_set(error, ERROR_USAGE, "--output-scores: goes with one prompt and one sequence without a search");
+    rows.V = model.config.V;
     if (ok && g.stop_strings.n > 0) ok = vocabulary_load(folder, &letters, error);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(a);
-    ok = ok && generate_all(&model, &g, &prompts, letters.bpe, &runs, &result, error) && print_result(&g, &result, error);
+    ok = ok && generate_all(&model, &g, &prompts, letters.bpe, scores, &runs, &result, error) && print_result(&g, &result, scores, error);
     if (ok && g.prompt_lookup_num_tokens > 0) app_say("prompt lookup: the model ran %zu times behind the prompts", runs);
+    bytes_free(&rows.text);
     search_result_free(&result);
     vocabulary_free(&letters);
     generation_free(&g);

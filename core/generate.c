@@ -55,6 +55,7 @@ bool generate_choose(struct generate_row *r, float *logits, struct sampling_scra
         context.allowed = r->allowed;
     }
     r->next = sampling_choose(&q->options->sampling, &context, scratch, logits);
+    if (q->on_scores != NULL && !q->on_scores(q->on_scores_context, logits, error)) return false;
     return generate_take(r, r->next, error);
 }
 

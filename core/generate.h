@@ -32,6 +32,8 @@ struct generate_request {
     void *token_context;
     bool (*on_token)(void *context, int32_t id);     /* or NULL; false stops */
     void *on_token_context;
+    bool (*on_scores)(void *context, const float *scores /* (V) */, struct error *error);    /* or NULL: the processed scores of each step */
+    void *on_scores_context;
     size_t *runs;                 /* or NULL: gets how often the model ran behind the prompt */
 };
 
