@@ -332,10 +332,10 @@ static bool read_members(const cJSON *root, bool all, struct generation *g, stru
     bool legacy = cJSON_IsTrue(json_member(root, "_from_model_config"));       /* whose other members Hugging Face ignores too */
     cJSON_ArrayForEach(item, root) {
         struct error problem = {0};
-        if (generation_has(item->string)) {
+        const struct field *f = find(item->string);
+        if (f != NULL) {
             if (generation_set(g, item->string, item, item->string, &problem)) continue;
-            if (problem.kind == ERROR_MEMORY) { *error = problem; return false; }
-            if (!cJSON_IsNumber(item)) { *error = problem; return false; }
+            if (problem.kind == ERROR_MEMORY || !cJSON_IsNumber(item) || (f->type != INTEGER && f->type != REAL)) { *error = problem; return false; }
             if (!bytes_printf(notes, error, "%s; left out\n", problem.text)) return false;         /* a number no step could use */
         } else if (all && !neutral(item) && among(item->string, REFUSED, sizeof REFUSED / sizeof *REFUSED))
             return error_set(error, ERROR_INPUT, "%s is not supported; it must be taken out", item->string);
