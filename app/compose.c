@@ -98,7 +98,7 @@ static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struc
 {
     struct pair p = {.engines = {*e, *e}, .t = t, .seed = seed};
     struct threads *pool = threads_start(0, error);
-    p.engines[1].session = session_start(&e->model, 2, e->model.config.T, error);
+    p.engines[1].session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error);
     bool ok = pool != NULL && p.engines[1].session != NULL && sampling_scratch_init(&p.engines[1].scratch, e->model.config.V, error);
     if (ok) {
         threads_run(pool, 2, make_half, &p);

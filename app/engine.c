@@ -84,7 +84,9 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
     if (joint && !e->vocabulary.joint) return error_set(error, ERROR_INPUT, "%s: a text model; one with music and images is wanted", e->folder);
     if (e->model.config.V < e->vocabulary.size)
         return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", e->folder, e->model.config.V, (int)e->vocabulary.size);
-    if (e->vocabulary.joint && (e->session = session_start(&e->model, 2, e->model.config.T, error)) == NULL) return false;
+    if ((e->pool = threads_start((int)a->option[OPTION_THREADS].number, error)) == NULL || (e->packed = packed_start(&e->model, PRECISION_F32, e->pool, error)) == NULL) return false;
+    e->runner = (struct runner){&e->model, e->packed, e->pool};
+    if (e->vocabulary.joint && (e->session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error)) == NULL) return false;
     if (!sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
     hash_all(e);
     return true;
@@ -93,6 +95,8 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
 void engine_stop(struct engine *e)
 {
     session_stop(e->session);
+    packed_stop(e->packed);
+    threads_stop(e->pool);
     sampling_scratch_free(&e->scratch);
     model_free(&e->model);
     vocabulary_free(&e->vocabulary);

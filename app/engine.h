@@ -13,6 +13,9 @@ struct engine {
     char folder[4096];
     struct model model;
     struct vocabulary vocabulary;
+    struct packed *packed;
+    struct threads *pool;
+    struct runner runner;          /* the three above, for searches */
     struct session *session;       /* two sequences: the piece and its unguided twin; NULL for a text model */
     struct sampling_scratch scratch;
     char model_hash[17], vocabulary_hash[17];

@@ -67,11 +67,11 @@ static bool plain_score(const struct filling *f, const struct ids *left, const s
     struct generation greedy = GENERATION_DEFAULT;
     struct sampling_scratch scratch = {0};
     struct ids made = {0};
-    struct session *session = session_start(&f->e->model, 1, (int)(left->n + n + 1), error);
+    struct session *session = session_start_on(&f->e->model, f->e->packed, 1, (int)(left->n + n + 1), f->e->pool, error);
     struct generate_request q = {.prompt = left->id, .prompt_n = left->n, .options = &greedy, .last = left->n + n};
     bool ok = session != NULL && sampling_scratch_init(&scratch, f->e->model.config.V, error) &&
               (n == 0 ? ids_append_many(&made, left->id, left->n, error) : generate(session, &q, 1, &scratch, (struct ids *[]){&made}, error)) &&
-              infill_score(&f->e->model, made.id, made.n, right->id, right->n, out, error);
+              infill_score(&f->e->runner, made.id, made.n, right->id, right->n, out, error);
     session_stop(session);
     sampling_scratch_free(&scratch);
     ids_free(&made);
@@ -103,10 +103,10 @@ static bool fill_hole(struct filling *f, const char *right_text, size_t right_le
         ok = form_fill(v, left.id + head.n, left.n - head.n, right.id, right.n, &both, error);
         q.prompts[q.prompts_n++] = (struct infill_prompt){both.id, both.n};
     }
-    ok = ok && infill(&f->e->model, &q, &result, error);
+    ok = ok && infill(&f->e->runner, &q, &result, error);
     if (ok && result.n == 0) ok = error_set(error, ERROR_INPUT, "fill: no middle was found; more --candidates or --max-new-tokens are wanted");
     if (ok && f->e->a->option[OPTION_JSON].given)
-        ok = infill_score(&f->e->model, left.id, left.n, right.id, right.n, &without, error) && plain_score(f, &left, &right, result.middle[0].ids.n, &plain, error) &&
+        ok = infill_score(&f->e->runner, left.id, left.n, right.id, right.n, &without, error) && plain_score(f, &left, &right, result.middle[0].ids.n, &plain, error) &&
              report(f, &result.middle[0], without, plain, result.n, error);
     ok = ok && bpe_decode(v->bpe, result.middle[0].ids.id, result.middle[0].ids.n, true, &f->text, error) && bytes_append(&f->text, right_text, right_length, error);
     infill_result_free(&result);

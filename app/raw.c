@@ -108,11 +108,11 @@ bool verb_logits(const struct arguments *a, struct error *error)
 enum { ROWS = 64 };                  /* sequences that run side by side */
 
 /* Many prompts without a search: batches of sequences. Piece r of prompt p is number p * num_return_sequences + r. */
-static bool generate_plain(const struct model *model, const struct generation *g, const struct generate_request *requests, size_t n, struct search_result *result, struct error *error)
+static bool generate_plain(const struct runner *runner, const struct generation *g, const struct generate_request *requests, size_t n, struct search_result *result, struct error *error)
 {
     size_t each = (size_t)g->num_return_sequences, all = n * each;
     struct sampling_scratch scratch = {0};
-    bool ok = sampling_scratch_init(&scratch, model->config.V, error);
+    bool ok = sampling_scratch_init(&scratch, runner->model->config.V, error);
     for (size_t i = 0; ok && i < all; i++) ok = ids_list_add(&result->sequences, error) != NULL;
     for (size_t done = 0; ok && done < all;) {
         struct generate_request q[ROWS];
@@ -125,7 +125,7 @@ static bool generate_plain(const struct model *model, const struct generation *g
             out[rows] = &result->sequences.list[done + (size_t)rows];
             length = generate_length(&q[rows]) > length ? generate_length(&q[rows]) : length;
         }
-        struct session *session = session_start(model, generate_sequences(g, rows), length, error);
+        struct session *session = session_start_on(runner->model, runner->packed, generate_sequences(g, rows), length, runner->pool, error);
         ok = session != NULL && generate(session, q, rows, &scratch, out, error);
         session_stop(session);
         done += (size_t)rows;
@@ -146,22 +146,22 @@ static bool keep_scores(void *context, const float *scores, struct error *error)
     return ok && bytes_append_byte(&rows->text, ']', error);
 }
 
-static bool generate_all(const struct model *model, const struct generation *g, const struct ids_list *prompts, struct bpe *letters, struct score_rows *scores,
+static bool generate_all(const struct runner *runner, const struct generation *g, const struct ids_list *prompts, struct bpe *letters, struct score_rows *scores,
                          size_t *runs, struct search_result *result, struct error *error)
 {
     enum generation_mode mode = generation_mode(g);
     struct generate_request *requests = mem_alloc(prompts->n, sizeof *requests, error);
-    bool ok = requests != NULL && generation_check(g, model->config.V, error);
+    bool ok = requests != NULL && generation_check(g, runner->model->config.V, error);
     for (size_t i = 0; ok && i < prompts->n; i++) {
         const struct ids *p = &prompts->list[i];
         requests[i] = (struct generate_request){.prompt = p->id, .prompt_n = p->n, .options = g, .negative = g->negative_prompt.id, .negative_n = g->negative_prompt.n, .piece = i,
             .token = letters == NULL ? NULL : decoding_token, .token_context = letters, .runs = runs,
             .on_scores = scores == NULL ? NULL : keep_scores, .on_scores_context = scores};
-        ok = generation_last(g, p->n, model->config.T, &requests[i].last, error);
+        ok = generation_last(g, p->n, runner->model->config.T, &requests[i].last, error);
     }
-    if (ok && (mode == GENERATION_GREEDY || mode == GENERATION_SAMPLE)) ok = generate_plain(model, g, requests, prompts->n, result, error);
+    if (ok && (mode == GENERATION_GREEDY || mode == GENERATION_SAMPLE)) ok = generate_plain(runner, g, requests, prompts->n, result, error);
     else
-        for (size_t i = 0; ok && i < prompts->n; i++) ok = search(model, &requests[i], result, error);
+        for (size_t i = 0; ok && i < prompts->n; i++) ok = search(runner, &requests[i], result, error);
     mem_free(requests);
     return ok;
 }
@@ -208,8 +208,13 @@ bool verb_generate(const struct arguments *a, struct error *error)
     rows.V = model.config.V;
     if (ok && g.stop_strings.n > 0) ok = vocabulary_load(folder, &letters, error);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(a);
-    ok = ok && generate_all(&model, &g, &prompts, letters.bpe, scores, &runs, &result, error) && print_result(&g, &result, scores, error);
+    struct threads *pool = ok ? threads_start((int)a->option[OPTION_THREADS].number, error) : NULL;
+    struct packed *packed = pool == NULL ? NULL : packed_start(&model, PRECISION_F32, pool, error);
+    struct runner runner = {&model, packed, pool};
+    ok = packed != NULL && generate_all(&runner, &g, &prompts, letters.bpe, scores, &runs, &result, error) && print_result(&g, &result, scores, error);
     if (ok && g.prompt_lookup_num_tokens > 0) app_say("prompt lookup: the model ran %zu times behind the prompts", runs);
+    packed_stop(packed);
+    threads_stop(pool);
     bytes_free(&rows.text);
     search_result_free(&result);
     vocabulary_free(&letters);

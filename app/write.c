@@ -114,7 +114,7 @@ static bool write_one(struct engine *e, const struct engine_order *o, const char
     struct engine_order done = *o;
     done.options = &options;
     if (ok && stream) show(&w);
-    ok = ok && search(&e->model, &q, &result, error);
+    ok = ok && search(&e->runner, &q, &result, error);
     if (ok && stream) putchar('\n');
     else ok = ok && write_results(e, &done, &result, prompt.n, path, error);
     if (ok) tell_lookup(e, &options, result.sequences.list[0].n - prompt.n, runs);

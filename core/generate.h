@@ -10,6 +10,13 @@
 #include "core/session.h"
 #include "core/stopping.h"
 
+/* A model ready to run; what it borrows may be shared by any number of sessions. */
+struct runner {
+    const struct model *model;
+    const struct packed *packed;  /* its matrices for inference; NULL: every session makes a copy of its own */
+    struct threads *pool;         /* workers, or NULL */
+};
+
 struct generate_constraint {
     void *context;
     void (*restart)(void *context);                                              /* back behind the prompt */

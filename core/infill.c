@@ -160,8 +160,9 @@ static bool run(struct scoring *s, struct session *drawing, struct sampling_scra
     return ok;
 }
 
-bool infill(const struct model *model, const struct infill_request *q, struct infill_result *result, struct error *error)
+bool infill(const struct runner *runner, const struct infill_request *q, struct infill_result *result, struct error *error)
 {
+    const struct model *model = runner->model;
     size_t V = (size_t)model->config.V, rows = (size_t)q->most > q->right_n ? (size_t)q->most : q->right_n, longest = q->left_n;
     struct sampling_scratch scratch = {0};
     for (int i = 0; i < q->prompts_n; i++) longest = q->prompts[i].n > longest ? q->prompts[i].n : longest;
@@ -169,8 +170,8 @@ bool infill(const struct model *model, const struct infill_request *q, struct in
     if (q->left_n == 0) return error_set(error, ERROR_INPUT, "infill: nothing stands before the hole; at least one id is wanted");
     if (length > (size_t)model->config.T) return error_set(error, ERROR_INPUT, "infill: %zu tokens; at most %d, the model's context, are wanted", length, model->config.T);
     struct scoring s = {.q = q, .V = model->config.V, .result = result};
-    struct session *drawing = session_start(model, q->constraint == NULL ? ROWS : 1, (int)length, error);
-    bool ok = drawing != NULL && (s.session = session_start(model, 2, (int)length, error)) != NULL && (s.before = mem_alloc(V, sizeof *s.before, error)) != NULL &&
+    struct session *drawing = session_start_on(model, runner->packed, q->constraint == NULL ? ROWS : 1, (int)length, runner->pool, error);
+    bool ok = drawing != NULL && (s.session = session_start_on(model, runner->packed, 2, (int)length, runner->pool, error)) != NULL && (s.before = mem_alloc(V, sizeof *s.before, error)) != NULL &&
               (s.logits = mem_alloc((rows + 1) * V, sizeof *s.logits, error)) != NULL && sampling_scratch_init(&scratch, model->config.V, error) &&
               run(&s, drawing, &scratch, error);
     session_stop(drawing), session_stop(s.session);
@@ -179,10 +180,10 @@ bool infill(const struct model *model, const struct infill_request *q, struct in
     return ok;
 }
 
-bool infill_score(const struct model *model, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error)
+bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error)
 {
-    size_t V = (size_t)model->config.V;
-    struct session *session = session_start(model, 1, (int)(left_n + n), error);
+    size_t V = (size_t)runner->model->config.V;
+    struct session *session = session_start_on(runner->model, runner->packed, 1, (int)(left_n + n), runner->pool, error);
     float *logits = mem_alloc((n + 1) * V, sizeof *logits, error);
     bool ok = session != NULL && logits != NULL && session_feed(session, 0, left, left_n, false, logits, error) &&
               (n < 2 || session_feed(session, 0, ids, n - 1, true, logits + V, error));

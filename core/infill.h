@@ -36,9 +36,9 @@ struct infill_middle {
 struct infill_result { struct infill_middle *middle; size_t n; };     /* best first, no two alike */
 void infill_result_free(struct infill_result *result);
 
-bool infill(const struct model *model, const struct infill_request *request, struct infill_result *result, struct error *error);
+bool infill(const struct runner *runner, const struct infill_request *request, struct infill_result *result, struct error *error);
 
 /* log p(ids | left) for n ids. */
-bool infill_score(const struct model *model, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error);
+bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error);
 
 #endif

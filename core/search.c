@@ -28,17 +28,17 @@ bool search_result_add(struct search_result *r, const int32_t *ids, size_t n, si
 
 /* ---- beams ---- */
 
-bool beams_start(struct beams *b, const struct model *model, const struct generate_request *q, int n, struct error *error)
+bool beams_start(struct beams *b, const struct runner *runner, const struct generate_request *q, int n, struct error *error)
 {
-    size_t N = (size_t)n, V = (size_t)model->config.V;
-    *b = (struct beams){.q = q, .g = q->options, .n = n, .V = model->config.V, .length = q->prompt_n, .guided = q->options->guidance_scale != 1,
+    size_t N = (size_t)n, V = (size_t)runner->model->config.V;
+    *b = (struct beams){.q = q, .g = q->options, .n = n, .V = (int)V, .length = q->prompt_n, .guided = q->options->guidance_scale != 1,
         .stopping = stopping_start(q->options, q->last, q->token, q->token_context)};
     int rows = b->guided ? 2 * n : n;
     bool ok = sampling_scratch_init(&b->scratch, b->V, error) && (b->ids = mem_alloc(N * q->last, sizeof *b->ids, error)) != NULL &&
               (b->spare = mem_alloc(N * q->last, sizeof *b->spare, error)) != NULL && (b->slot = mem_alloc(N, sizeof *b->slot, error)) != NULL &&
               (b->order = mem_alloc(2 * N, sizeof *b->order, error)) != NULL && (b->claimed = mem_alloc(N, sizeof *b->claimed, error)) != NULL &&
               (b->logits = mem_alloc((size_t)rows * V, sizeof *b->logits, error)) != NULL && (b->tokens = mem_alloc(2 * N, sizeof *b->tokens, error)) != NULL &&
-              (b->allowed = mem_alloc(V, 1, error)) != NULL && (b->session = session_start(model, rows, generate_length(q), error)) != NULL &&
+              (b->allowed = mem_alloc(V, 1, error)) != NULL && (b->session = session_start_on(runner->model, runner->packed, rows, generate_length(q), runner->pool, error)) != NULL &&
               session_feed(b->session, 0, q->prompt, q->prompt_n, false, b->logits, error);
     const int32_t *negative = q->negative_n > 0 ? q->negative : q->prompt + q->prompt_n - 1;
     float *twins = b->logits + N * V;
@@ -144,14 +144,14 @@ bool beams_run(struct beams *b, struct error *error)
 
 /* ---- the searches without beams ---- */
 
-static bool search_plain(const struct model *model, const struct generate_request *q, struct search_result *result, struct error *error)
+static bool search_plain(const struct runner *runner, const struct generate_request *q, struct search_result *result, struct error *error)
 {
     int n = q->options->num_return_sequences;
     struct sampling_scratch scratch = {0};
     struct generate_request *requests = mem_alloc((size_t)n, sizeof *requests, error);
     struct ids **out = mem_alloc((size_t)n, sizeof *out, error);
-    struct session *session = session_start(model, generate_sequences(q->options, n), generate_length(q), error);
-    bool ok = requests != NULL && out != NULL && session != NULL && sampling_scratch_init(&scratch, model->config.V, error);
+    struct session *session = session_start_on(runner->model, runner->packed, generate_sequences(q->options, n), generate_length(q), runner->pool, error);
+    bool ok = requests != NULL && out != NULL && session != NULL && sampling_scratch_init(&scratch, runner->model->config.V, error);
     for (int i = 0; ok && i < n; i++) ok = ids_list_add(&result->sequences, error) != NULL;
     for (int i = 0; ok && i < n; i++) {
         requests[i] = *q, requests[i].piece = q->piece + (uint64_t)i;
@@ -164,14 +164,14 @@ static bool search_plain(const struct model *model, const struct generate_reques
     return ok;
 }
 
-bool search(const struct model *model, const struct generate_request *q, struct search_result *result, struct error *error)
+bool search(const struct runner *runner, const struct generate_request *q, struct search_result *result, struct error *error)
 {
     enum generation_mode mode = generation_mode(q->options);
     if (q->prompt_n == 0 || q->last <= q->prompt_n) return error_set(error, ERROR_INPUT, "search: %zu ids with a prompt of %zu; a prompt and room behind it are wanted", q->last, q->prompt_n);
-    if (mode == GENERATION_GREEDY || mode == GENERATION_SAMPLE) return search_plain(model, q, result, error);
-    if (mode == GENERATION_CONTRASTIVE) return search_contrastive(model, q, result, error);
+    if (mode == GENERATION_GREEDY || mode == GENERATION_SAMPLE) return search_plain(runner, q, result, error);
+    if (mode == GENERATION_CONTRASTIVE) return search_contrastive(runner, q, result, error);
     struct beams beams = {0};
-    bool ok = beams_start(&beams, model, q, q->options->num_beams, error);
+    bool ok = beams_start(&beams, runner, q, q->options->num_beams, error);
     if (ok) ok = mode == GENERATION_BEAM ? search_beam(&beams, result, error) : mode == GENERATION_GROUP_BEAM ? search_group_beam(&beams, result, error)
                                                                                                             : search_constrained_beam(&beams, result, error);
     beams_stop(&beams);

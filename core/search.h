@@ -21,6 +21,6 @@ struct search_result {
 void search_result_free(struct search_result *result);
 
 /* Make num_return_sequences sequences from one request, in a session of its own. on_token is called without beams only. */
-bool search(const struct model *model, const struct generate_request *request, struct search_result *result, struct error *error);
+bool search(const struct runner *runner, const struct generate_request *request, struct search_result *result, struct error *error);
 
 #endif

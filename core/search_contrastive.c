@@ -113,12 +113,13 @@ static bool loop(struct contrastive *s, struct error *error)
     return true;
 }
 
-static bool start(struct contrastive *s, const struct model *model, const struct generate_request *q, struct error *error)
+static bool start(struct contrastive *s, const struct runner *runner, const struct generate_request *q, struct error *error)
 {
+    const struct model *model = runner->model;
     int V = model->config.V, k = q->options->sampling.top_k < V ? q->options->sampling.top_k : V;
     size_t rows = (size_t)(k > FEED ? k : FEED), C = (size_t)model->config.C;
     *s = (struct contrastive){.q = q, .g = q->options, .k = k, .C = model->config.C, .V = V, .stopping = stopping_start(q->options, q->last, q->token, q->token_context)};
-    bool ok = sampling_scratch_init(&s->scratch, V, error) && (s->session = session_start(model, k, (int)q->last, error)) != NULL &&
+    bool ok = sampling_scratch_init(&s->scratch, V, error) && (s->session = session_start_on(model, runner->packed, k, (int)q->last, runner->pool, error)) != NULL &&
               (s->hidden = mem_alloc(q->last * C, sizeof *s->hidden, error)) != NULL && (s->next_hidden = mem_alloc((size_t)k * C, sizeof *s->next_hidden, error)) != NULL &&
               (s->logits = mem_alloc(rows * (size_t)V, sizeof *s->logits, error)) != NULL && (s->row = mem_alloc((size_t)V, sizeof *s->row, error)) != NULL &&
               (s->allowed = mem_alloc((size_t)V, 1, error)) != NULL && (s->sequences = mem_alloc((size_t)k, sizeof *s->sequences, error)) != NULL &&
@@ -128,10 +129,10 @@ static bool start(struct contrastive *s, const struct model *model, const struct
     return ok;
 }
 
-bool search_contrastive(const struct model *model, const struct generate_request *q, struct search_result *result, struct error *error)
+bool search_contrastive(const struct runner *runner, const struct generate_request *q, struct search_result *result, struct error *error)
 {
     struct contrastive s;
-    bool ok = start(&s, model, q, error) && (s.out = ids_list_add(&result->sequences, error)) != NULL && feed_prompt(&s, error) && loop(&s, error);
+    bool ok = start(&s, runner, q, error) && (s.out = ids_list_add(&result->sequences, error)) != NULL && feed_prompt(&s, error) && loop(&s, error);
     session_stop(s.session);
     sampling_scratch_free(&s.scratch);
     mem_free(s.hidden), mem_free(s.next_hidden), mem_free(s.logits), mem_free(s.row), mem_free(s.allowed), mem_free(s.sequences), mem_free(s.top), mem_free(s.probability);

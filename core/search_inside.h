@@ -25,7 +25,7 @@ struct beams {
 struct candidate { float score; int beam; int32_t id; };
 
 /* Set up n beams that all hold the prompt, and the logits behind it. */
-bool beams_start(struct beams *beams, const struct model *model, const struct generate_request *request, int n, struct error *error);
+bool beams_start(struct beams *beams, const struct runner *runner, const struct generate_request *request, int n, struct error *error);
 void beams_stop(struct beams *beams);
 
 const int32_t *beams_ids(const struct beams *beams, int beam);      /* (length), lent */
@@ -63,6 +63,6 @@ bool search_result_add(struct search_result *result, const int32_t *ids, size_t 
 bool search_beam(struct beams *beams, struct search_result *result, struct error *error);
 bool search_group_beam(struct beams *beams, struct search_result *result, struct error *error);
 bool search_constrained_beam(struct beams *beams, struct search_result *result, struct error *error);
-bool search_contrastive(const struct model *model, const struct generate_request *request, struct search_result *result, struct error *error);
+bool search_contrastive(const struct runner *runner, const struct generate_request *request, struct search_result *result, struct error *error);
 
 #endif

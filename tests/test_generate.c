@@ -43,7 +43,7 @@ static struct search_result run(const struct model *model, const struct generati
     struct error error = {0};
     struct generate_request q = {.prompt = prompt->id, .prompt_n = prompt->n, .options = g, .negative = g->negative_prompt.id, .negative_n = g->negative_prompt.n, .runs = runs};
     ck_assert_msg(generation_check(g, model->config.V, &error) && generation_last(g, prompt->n, model->config.T, &q.last, &error), "%s", error.text);
-    ck_assert_msg(search(model, &q, &result, &error), "%s", error.text);
+    ck_assert_msg(search(&(struct runner){.model = model}, &q, &result, &error), "%s", error.text);
     return result;
 }
 
@@ -606,7 +606,7 @@ START_TEST(every_allocation_may_fail)
         struct search_result result = {0};
         error_clear(&error);
         mem_fail_at(k);
-        ok = search(&model, &q, &result, &error);
+        ok = search(&(struct runner){.model = &model}, &q, &result, &error);
         mem_fail_at(0);
         ck_assert(ok || error.kind == ERROR_MEMORY);
         search_result_free(&result);
@@ -628,8 +628,8 @@ START_TEST(middles_are_ranked_by_what_stands_behind_them)
     const int32_t left[] = {5, 6, 7, 8}, right[] = {40, 41, 42};
     struct infill_request q = {.left = left, .left_n = 4, .right = right, .right_n = 3, .prompts = {{left, 4}}, .prompts_n = 1, .options = &g, .candidates = 20, .most = 6};
     struct infill_result a = {0}, b = {0};
-    ck_assert_msg(infill(&model, &q, &a, &error), "%s", error.text);
-    ck_assert(infill(&model, &q, &b, &error));
+    ck_assert_msg(infill(&(struct runner){.model = &model}, &q, &a, &error), "%s", error.text);
+    ck_assert(infill(&(struct runner){.model = &model}, &q, &b, &error));
     ck_assert_uint_gt(a.n, 20);
     ck_assert_uint_eq(a.n, b.n);
     for (size_t i = 0; i < a.n; i++) {
@@ -639,7 +639,7 @@ START_TEST(middles_are_ranked_by_what_stands_behind_them)
         ck_assert(same_ids(&m->ids, &b.middle[i].ids) && m->ids.n >= 1 && m->ids.n <= 6);
         ck_assert(i == 0 || m->score <= a.middle[i - 1].score);
         memcpy(all, left, sizeof left), memcpy(all + 4, m->ids.id, m->ids.n * sizeof *all);
-        ck_assert(infill_score(&model, left, 4, m->ids.id, m->ids.n, &own, &error) && infill_score(&model, all, 4 + m->ids.n, right, 3, &behind, &error));
+        ck_assert(infill_score(&(struct runner){.model = &model}, left, 4, m->ids.id, m->ids.n, &own, &error) && infill_score(&(struct runner){.model = &model}, all, 4 + m->ids.n, right, 3, &behind, &error));
         ck_assert_double_eq_tol(own, m->own, 1e-9);
         ck_assert_double_eq_tol(behind, m->right, 1e-9);
         ck_assert_double_eq_tol(m->score, (own + behind) / (double)(m->ids.n + 3), 1e-9);
@@ -647,7 +647,7 @@ START_TEST(middles_are_ranked_by_what_stands_behind_them)
     }
     infill_result_free(&a), infill_result_free(&b);
     q.most = 200;
-    ck_assert(!infill(&model, &q, &a, &error) && strstr(error.text, "the model's context") != NULL);
+    ck_assert(!infill(&(struct runner){.model = &model}, &q, &a, &error) && strstr(error.text, "the model's context") != NULL);
     generation_free(&g);
     model_free(&model);
 }
