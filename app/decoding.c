@@ -58,6 +58,13 @@ bool decoding_text_options(const struct arguments *a, const struct decoding_defa
     return decoding_options(a, &plain, folder, g, error);      /* Hugging Face's defaults, but drawing */
 }
 
+bool decoding_check(const struct generation *g, int V, struct error *error)
+{
+    if (generation_check(g, V, error)) return true;
+    if (error->kind == ERROR_INPUT) error->kind = ERROR_USAGE;
+    return false;
+}
+
 const uint8_t *decoding_token(void *bpe, int32_t id, size_t *n) { return bpe_token(bpe, id, n); }
 
 /* ---- sequence breakers ---- */

@@ -15,6 +15,9 @@ bool decoding_options(const struct arguments *a, const struct decoding_defaults 
 /* The same for a model folder: the file counts for text models only; a triptych has its own defaults for each kind of piece. */
 bool decoding_text_options(const struct arguments *a, const struct decoding_defaults *defaults, struct generation *out, struct error *error);
 
+/* generation_check; what it finds is the command line's fault. */
+bool decoding_check(const struct generation *g, int V, struct error *error);
+
 /* DRY's sequence breakers as ids: every token that holds a breaker, or begins one that the vocabulary then spells out. */
 bool decoding_breakers(const struct arguments *a, const struct bpe *bpe, struct generation *g, struct error *error);
 

@@ -176,7 +176,7 @@ bool verb_fill(const struct arguments *a, struct error *error)
     if (ok && options.sampling.min_new_tokens < 1) options.sampling.min_new_tokens = 1;
     if (ok) o.seed = engine_seed(a), o.prompt = bytes_text(&text);
     for (int i = 0; ok && to_file && i < count; i++) ok = make_path(a, MODALITY_TEXT, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);
-    ok = ok && engine_start(&e, a, false, error) && generation_check(&options, e.model.config.V, error);
+    ok = ok && engine_start(&e, a, false, error) && decoding_check(&options, e.model.config.V, error);
     for (int i = 0; ok && i < count && !app_stop; i++, o.seed++)
         ok = (!to_file || make_path(a, MODALITY_TEXT, o.seed, count, path, error)) && fill_one(&e, &o, bytes_text(&text), to_file ? path : NULL, error);
     engine_stop(&e);

@@ -151,7 +151,7 @@ static bool generate_all(const struct runner *runner, const struct generation *g
 {
     enum generation_mode mode = generation_mode(g);
     struct generate_request *requests = mem_alloc(prompts->n, sizeof *requests, error);
-    bool ok = requests != NULL && generation_check(g, runner->model->config.V, error);
+    bool ok = requests != NULL;
     for (size_t i = 0; ok && i < prompts->n; i++) {
         const struct ids *p = &prompts->list[i];
         requests[i] = (struct generate_request){.prompt = p->id, .prompt_n = p->n, .options = g, .negative = g->negative_prompt.id, .negative_n = g->negative_prompt.n, .piece = i,
@@ -206,6 +206,7 @@ bool verb_generate(const struct arguments *a, struct error *error)
     if (ok && scores != NULL && (prompts.n > 1 || g.num_return_sequences > 1 || generation_mode(&g) > GENERATION_SAMPLE))
         ok = error_set(error, ERROR_USAGE, "--output-scores: goes with one prompt and one sequence without a search");
     rows.V = model.config.V;
+    ok = ok && decoding_check(&g, model.config.V, error);
     if (ok && g.stop_strings.n > 0) ok = vocabulary_load(folder, &letters, error);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(a);
     struct threads *pool = ok ? threads_start((int)a->option[OPTION_THREADS].number, error) : NULL;

@@ -108,7 +108,7 @@ static bool write_one(struct engine *e, const struct engine_order *o, const char
         .on_token = stream ? on_token : on_quiet_token, .on_token_context = &w, .runs = &runs};
     if (e->vocabulary.joint) options.sampling.eos = (struct ids){.id = (int32_t[]){SPECIAL_EOS}, .n = 1};
     bool ok = prompt_ids(e, o->prompt, &prompt, error) && (o->negative == NULL || prompt_ids(e, o->negative, &negative, error)) &&
-              generation_check(&options, e->model.config.V, error) && generation_last(&options, prompt.n, e->model.config.T, &q.last, error) &&
+              decoding_check(&options, e->model.config.V, error) && generation_last(&options, prompt.n, e->model.config.T, &q.last, error) &&
               bytes_append_text(&w.text, o->prompt, error);
     q.prompt = prompt.id, q.prompt_n = prompt.n, q.negative = negative.id, q.negative_n = negative.n;
     struct engine_order done = *o;

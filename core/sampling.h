@@ -35,7 +35,7 @@ struct sampling {
     double top_p, min_p, typical_p, top_h, epsilon_cutoff, eta_cutoff;   /* 1, 0, 1, 0, 0, 0: off */
     double repetition_penalty, encoder_repetition_penalty;              /* 1: off; of all ids so far, of the prompt's */
     int no_repeat_ngram_size, encoder_no_repeat_ngram_size;             /* 0: off */
-    int min_length, min_new_tokens;      /* 0: no end before that many ids, before that many new ones */
+    int min_length, min_new_tokens;      /* 0: no end before that many ids, before that many new ones; the latter wins */
     int forced_bos;                      /* id forced behind a prompt of one id, or -1 */
     struct ids forced_eos;               /* ids forced at the last place */
     struct ids eos;                      /* ids that end a sequence */

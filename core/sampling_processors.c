@@ -75,7 +75,8 @@ static void forbid_all(struct work *w, const struct ids *ids)
     for (size_t i = 0; i < ids->n; i++) forbid(w, ids->id[i]);
 }
 
-bool step_min_length_on(const struct work *w) { return w->c->n < (size_t)w->s->min_length; }
+/* min_new_tokens takes the place of min_length where both are given. */
+bool step_min_length_on(const struct work *w) { return w->s->min_new_tokens == 0 && w->c->n < (size_t)w->s->min_length; }
 void step_min_length(struct work *w) { forbid_all(w, &w->s->eos); }
 
 bool step_min_new_on(const struct work *w) { return w->c->n - w->c->prompt < (size_t)w->s->min_new_tokens; }

@@ -214,6 +214,32 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T compose a b -m model", 2, "2 ideas; one"},
     {"$T compose '' -m model", 2, "0 ideas; one"},
     {"$T draw \"$(yes word | head -n 2000)\" -s 1 -m model", 1, "the prompt takes"},
+    /* decoding */
+    {"$T draw --num-beams 2", 2, "unknown option --num-beams"},
+    {"$T generate -m model", 2, "--ids is missing"},
+    {"$T generate --ids 1,x -m model", 2, "'1,x' is no list of ids"},
+    {"$T generate --ids '[[1,2],[3]' -m model", 2, "is no list of ids"},
+    {"$T generate --ids '[[[1]]]' -m model", 2, "is no list of ids"},
+    {"$T generate --ids 99999 -m model", 2, "--ids: 99999 is out of range"},
+    {"$T logits --ids '[[1],[2]]' -m model", 2, "2 lists; one is wanted"},
+    {"$T generate --ids 1,2 -m model --num-beams 0", 2, "--num-beams: 0 is out of range; 1 to 1024"},
+    {"$T generate --ids 1,2 -m model --num-beams 2 --num-return-sequences 3", 2, "num_return_sequences: 3; at most num_beams, 2"},
+    {"$T generate --ids 1,2 -m model --greedy --num-return-sequences 3", 2, "greedy search has one result"},
+    {"$T generate --ids 1,2 -m model --bad-words-ids '[[]]'", 2, "--bad-words-ids: a JSON list of lists of ids, none of them empty"},
+    {"$T generate --ids 1,2 -m model --sequence-bias '[[1,2]]'", 2, "--sequence-bias"},
+    {"$T generate --ids 1,2 -m model --samplers heat", 2, "--samplers: 'heat' is no step"},
+    {"$T generate --ids 1,2 -m model --early-stopping maybe", 2, "--early-stopping"},
+    {"$T generate --ids 1,2 -m model --num-beam-groups 2 --num-beams 3 --greedy", 2, "a divisor of num_beams, 3"},
+    {"$T generate --ids 1,2 -m model --output-scores --num-beams 2", 2, "--output-scores: goes with one prompt"},
+    {"$T generate --ids 1,2,3 -m model --max-length 2 --greedy", 1, "max_length: 2, but the prompt takes 3"},
+    {"$T write x -m model --num-beams 2 --stream", 2, "--stream: shows one text"},
+    {"$T write x -m model --num-beams 2 --num-return-sequences 2 -o x.txt", 2, "--num-return-sequences: has no file names"},
+    {"$T write x -m model --stop ''", 2, "--stop: is empty"},
+    {"$T fill -m model", 2, "0 texts; one"},
+    {"$T fill 'no hole' -m model", 2, "has no <fill> and is no .txt"},
+    {"$T fill works/story-1.txt -m model", 1, "works/story-1.txt: has no <fill>"},
+    {"$T fill 'a <fill> b' -m model --candidates 0", 2, "--candidates: 0 is out of range"},
+    {"$T fill 'a <fill> b' -m model -s 1 --max-new-tokens 9999", 1, "fill: 9999 tokens in the hole"},
     /* models */
     {"$T draw x -s 1 -m nowhere", 1, "nowhere: no model"},
     {"$T draw x -s 1 -m works", 1, "works: no model"},
@@ -355,6 +381,38 @@ START_TEST(a_bad_file_among_good_ones_is_left_out)
 }
 END_TEST
 
+START_TEST(every_search_writes)
+{
+    char text[8000];
+    static const char *const ways[] = {"--greedy", "--num-beams 3 --greedy", "--num-beams 2 --do-sample", "--num-beams 4 --num-beam-groups 2 --diversity-penalty 1 --greedy", "--penalty-alpha 0.5 --top-k 4 --greedy",
+        "--num-beams 3 --greedy --force-words-ids '[[40,41]]'", "--prompt-lookup-num-tokens 4", "--guidance-scale 1.5 --negative-prompt sad", "--dry-multiplier 0.8 --xtc-probability 0.2 --top-n-sigma 2", "--mirostat 2",
+        "--max-time 5 --min-new-tokens 3", "--samplers 'top_k;temperature' --min-keep 2"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char command[1000];
+        snprintf(command, sizeof command, "$T write 'The brave' -m model -s 4 --max-new-tokens 12 %s 2>/dev/null > one && $T write 'The brave' -m model -s 4 --max-new-tokens 12 %s 2>/dev/null > two && cmp one two && "
+                 "iconv -f utf-8 -t utf-8 one >/dev/null && head -c 9 one | grep -q '^The brave$' && test $(head -c 10 one | wc -c) = 10", ways[i], ways[i]);
+        must(command);
+    }
+    must("test $($T write 'The' -m model -s 4 --num-beams 3 --num-return-sequences 3 --json | grep -c '\"score\":-') = 3");
+    must("$T write 'The' -m model -s 4 --max-new-tokens 40 --stop e | grep -q '^The.*e'");
+    must("$T write 'The' -m model -s 4 --max-new-tokens 8 -n 2 -o beams/ --num-beams 2 && $T redo beams/write-5.txt -m model -o again.txt && cmp beams/write-5.txt again.txt && $T recipe again.txt | grep -q 'num-beams.*2'");
+    must("$T generate --ids '[[1,4,20],[1,4,20,21,22]]' -m model --max-new-tokens 6 --greedy > both && $T generate --ids 1,4,20 --ids 1,4,20,21,22 -m model --max-new-tokens 6 --greedy | cmp - both");
+    ck_assert_int_eq(run(text, sizeof text, "$T generate --ids 1,4,20 -m model --greedy --max-new-tokens 2 --output-scores"), 0);
+    ck_assert_ptr_nonnull(strstr(text, ",\"scores\":[["));
+    must("$T write --help | grep -q 'repetition_penalty, no_repeat_ngram_size'");
+}
+END_TEST
+
+START_TEST(holes_are_filled)
+{
+    char text[8000];
+    must("$T fill 'The <fill> mouse went to <fill> moon.' -m model -s 2 > one && $T write 'The <fill> mouse went to <fill> moon.' -m model -s 2 > two && cmp one two && grep -q '^The .* mouse went to .* moon\\.$' one");
+    must("printf 'A <fill>.\\n' > hole.txt && $T fill hole.txt -m model -s 2 -o filled.txt && $T redo filled.txt -m model -o again2.txt && cmp filled.txt again2.txt && head -n 1 filled.txt | grep -q '^A .*\\.$'");
+    ck_assert_int_eq(run(text, sizeof text, "$T fill '<fill> moon' -m model -s 2 --json"), 0);              /* nothing before the hole */
+    ck_assert_ptr_nonnull(strstr(text, "\"log_right\":-"));
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -380,6 +438,8 @@ int main(void)
     tcase_add_test(all, round_trips_keep_the_works);
     tcase_add_test(all, resumed_run_equals_straight_run);
     tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
+    tcase_add_test(all, every_search_writes);
+    tcase_add_test(all, holes_are_filled);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
