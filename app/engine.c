@@ -113,6 +113,12 @@ uint64_t engine_seed(const struct arguments *a)
     return seed;
 }
 
+struct ids engine_eos(void)
+{
+    static int32_t eos = SPECIAL_EOS;
+    return (struct ids){.id = &eos, .n = 1};
+}
+
 /* Options that were given and are not among those that every recipe has, as JSON texts. */
 static bool append_given(const struct arguments *a, struct bytes *out, struct error *error)
 {
@@ -148,7 +154,7 @@ bool engine_make(struct engine *e, const struct engine_order *o, struct piece *o
     struct generate_constraint constraint = modality_constraint(&state, &e->vocabulary, o->kind);
     struct ids prompt = {0}, negative = {0}, made = {0};
     struct generation options = *o->options;                   /* a view */
-    options.sampling.seed = o->seed, options.sampling.eos = (struct ids){.id = (int32_t[]){SPECIAL_EOS}, .n = 1};
+    options.sampling.seed = o->seed, options.sampling.eos = engine_eos();
     *out = (struct piece){.kind = o->kind};
     bool ok = form_prompt(&e->vocabulary, o->kind, o->prompt, &prompt, error) && form_prompt(&e->vocabulary, o->kind, o->negative, &negative, error);
     size_t longest = prompt.n > negative.n ? prompt.n : negative.n, room = (size_t)e->model.config.T;

@@ -28,6 +28,9 @@ void engine_stop(struct engine *engine);
 /* --seed, or one from the system that is then told on stderr. */
 uint64_t engine_seed(const struct arguments *a);
 
+/* The end of a triptych's pieces, to be lent to options. */
+struct ids engine_eos(void);
+
 /* What is asked of one piece. */
 struct engine_order {
     enum modality_kind kind;

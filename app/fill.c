@@ -89,7 +89,7 @@ static bool fill_hole(struct filling *f, const char *right_text, size_t right_le
     double without = 0, plain = 0;
     size_t most = options.max_new_tokens > 0 ? (size_t)options.max_new_tokens : MIDDLE_MOST, T = (size_t)f->e->model.config.T;
     options.sampling.seed = seed;
-    if (v->joint) options.sampling.eos = (struct ids){.id = (int32_t[]){SPECIAL_EOS}, .n = 1};
+    if (v->joint) options.sampling.eos = engine_eos();
     if (f->text.n > 0 && f->text.data[f->text.n - 1] == ' ') f->space_before = true, f->text.n--;
     else f->space_before = false;
     f->space_behind = right_length > 0 && isspace((unsigned char)right_text[0]);

@@ -106,7 +106,7 @@ static bool write_one(struct engine *e, const struct engine_order *o, const char
     bool stream = plain && one && (e->a->option[OPTION_STREAM].given || isatty(STDOUT_FILENO));
     struct generate_request q = {.options = &options, .constraint = e->vocabulary.joint ? &constraint : NULL, .token = decoding_token, .token_context = e->vocabulary.bpe,
         .on_token = stream ? on_token : on_quiet_token, .on_token_context = &w, .runs = &runs};
-    if (e->vocabulary.joint) options.sampling.eos = (struct ids){.id = (int32_t[]){SPECIAL_EOS}, .n = 1};
+    if (e->vocabulary.joint) options.sampling.eos = engine_eos();
     bool ok = prompt_ids(e, o->prompt, &prompt, error) && (o->negative == NULL || prompt_ids(e, o->negative, &negative, error)) &&
               decoding_check(&options, e->model.config.V, error) && generation_last(&options, prompt.n, e->model.config.T, &q.last, error) &&
               bytes_append_text(&w.text, o->prompt, error);

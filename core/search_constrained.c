@@ -49,7 +49,7 @@ static int32_t next_id(const struct constrained *s, int word, const struct part 
     const struct ids_list *words = &s->b->g->force_words[word].words;
     for (size_t i = 0; i < words->n; i++) {
         const struct ids *w = &words->list[i];
-        if (w->n <= part->n || memcmp(w->id, part->id, part->n * sizeof *w->id) != 0) continue;
+        if (w->n <= part->n || (part->n > 0 && memcmp(w->id, part->id, part->n * sizeof *w->id) != 0)) continue;
         bool known = false;
         for (size_t e = 0; e < i; e++) {
             const struct ids *v = &words->list[e];
