@@ -2,7 +2,6 @@
 #include "tokenizers/bpe_inside.h"
 #include "core/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* GPT-2's bytes-to-characters table: printable Latin-1 stands for itself, the other 68 bytes for U+0100 and up. */
@@ -211,6 +210,23 @@ const uint8_t *bpe_token(const struct bpe *bpe, int32_t id, size_t *n)
 int32_t bpe_special(const struct bpe *bpe, const char *text)
 {
     return bpe_find_added(bpe, text, strlen(text));
+}
+
+const struct ids *bpe_before(const struct bpe *bpe) { return &bpe->before; }
+const struct ids *bpe_after(const struct bpe *bpe) { return &bpe->after; }
+
+bool bpe_add_special(struct bpe *bpe, const char *const *names, size_t n, struct error *error)
+{
+    size_t valid;
+    for (size_t i = 0; i < n; i++) {
+        if (names[i][0] == '\0' || !utf8_valid(names[i], strlen(names[i]), &valid) || bpe_find_added(bpe, names[i], strlen(names[i])) >= 0)
+            return error_set(error, ERROR_INPUT, "tokenizer: \"%.60s\" is no new token; another name is wanted", names[i]);
+        if (!bpe_add_token(bpe, names[i], strlen(names[i]), BPE_FLAG_ADDED | BPE_FLAG_SPECIAL | BPE_FLAG_RAW, error)) return false;
+    }
+    mem_free(bpe->added.id), mem_free(bpe->added_lengths);
+    bpe->added = (struct bpe_names){0}, bpe->added_lengths = NULL, bpe->n_added_lengths = 0;
+    memset(bpe->search, 0, sizeof bpe->search);
+    return bpe_index_names(bpe, error) && bpe_index_added(bpe, error);
 }
 
 bool bpe_is_special(const struct bpe *bpe, int32_t id)

@@ -35,23 +35,13 @@ static const char *type_name(const cJSON *node)
 
 static bool is_null(const cJSON *node) { return node == NULL || cJSON_IsNull(node); }
 
-/* One code point of valid UTF-8; moves *p on. */
-static unsigned next_char(const uint8_t **p)
-{
-    const uint8_t *s = *p;
-    unsigned length = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    unsigned c = length == 1 ? s[0] : s[0] & (0x7fu >> length);
-    for (unsigned i = 1; i < length; i++) c = c << 6 | (s[i] & 0x3fu);
-    *p += length;
-    return c;
-}
-
 /* The bytes that a name stands for, into out (at least as long as the name); false when it has other characters. */
 static bool name_bytes(const char *name, uint8_t *out, size_t *n)
 {
     *n = 0;
-    for (const uint8_t *p = (const uint8_t *)name; *p != 0;) {
-        int byte = bpe_char_byte(next_char(&p));
+    size_t length;
+    for (const uint8_t *p = (const uint8_t *)name; *p != 0; p += length) {
+        int byte = bpe_char_byte(unicode_at(p, &length));
         if (byte < 0) return false;
         out[(*n)++] = (uint8_t)byte;
     }
@@ -354,20 +344,21 @@ bool bpe_load(const char *path, struct bpe **out, struct error *error)
     return ok;
 }
 
-/* The name of a token as a JSON string. */
-static bool print_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
+bool bpe_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
 {
     size_t n;
     const uint8_t *text = bpe_token(bpe, id, &n);
-    if (bpe->flags[id] & BPE_FLAG_RAW) return json_quote(out, (const char *)text, n, error);
-    struct bytes name = {0};
+    if (bpe->flags[id] & BPE_FLAG_RAW) return bytes_append(out, text, n, error);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        unsigned c = bpe_byte_char(text[i]);
-        uint8_t two[2] = {(uint8_t)(0xc0 | c >> 6), (uint8_t)(0x80 | (c & 0x3f))};
-        ok = c < 0x80 ? bytes_append_byte(&name, c, error) : bytes_append(&name, two, 2, error);
-    }
-    ok = ok && json_quote(out, bytes_text(&name), name.n, error);
+    for (size_t i = 0; ok && i < n; i++) ok = unicode_append(out, bpe_byte_char(text[i]), error);
+    return ok;
+}
+
+/* The name of a token as a JSON string. */
+static bool print_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
+{
+    struct bytes name = {0};
+    bool ok = bpe_name(bpe, id, &name, error) && json_quote(out, bytes_text(&name), name.n, error);
     bytes_free(&name);
     return ok;
 }

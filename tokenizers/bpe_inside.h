@@ -97,6 +97,9 @@ int bpe_char_byte(unsigned c);                                            /* and
 bool bpe_pairs_put(struct bpe_pairs *pairs, uint64_t key, int32_t value, struct error *error);
 int32_t *bpe_pairs_at(const struct bpe_pairs *pairs, uint64_t key);        /* NULL when absent */
 
+/* bpe_file.c: the name of a token in a vocabulary: one character a byte, or the text as it stands. */
+bool bpe_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error);
+
 /* bpe_split.c */
 bool bpe_add_stage(struct bpe *bpe, const char *pattern, bool by_hand, struct error *error);   /* by_hand: where there is a matcher */
 bool bpe_needs_match(const struct bpe *bpe);                               /* some stage is a pattern */
