@@ -23,6 +23,8 @@ static const struct verb {
     {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},
     {"train", verb_train, FOR_TRAIN, "--data PATH[=WEIGHT]... --out DIR", "train tokenizers and a model from your files"},
     {"eval", verb_eval, FOR_EVAL, "--data PATH...", "bits a token, byte, note and pixel on a split"},
+    {"import", verb_import, FOR_IMPORT, "SRC --out DIR", "a model from a Hugging Face folder or a .gguf file"},
+    {"export", verb_export, FOR_EXPORT, "--out FILE.gguf|DIR", "a model for llama.cpp or Hugging Face transformers"},
     {"generate", verb_generate, FOR_GENERATE, "--ids \"1,2,3\"", "ids in, ids out"},
     {"logits", verb_logits, FOR_LOGITS, "--ids \"1,2,3\"", "the logits behind each id"},
     {"tokens", verb_tokens, FOR_TOKENS, "encode|decode|train|count|roundtrip", "tokenizers at work"},

@@ -24,9 +24,9 @@ struct option {
 #define NONE ((double)NAN)
 static const struct option TABLE[OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', FLAG, 0, 1, 0, FOR_ALL, NULL, "this page"},
-    [OPTION_MODEL] = {"model", 'm', TEXT, 0, 0, NONE, FOR_ALL & ~(unsigned)FOR_TRAIN, "DIR", "model directory (default: the shipped model)"},
+    [OPTION_MODEL] = {"model", 'm', TEXT, 0, 0, NONE, FOR_ALL & ~(unsigned)(FOR_TRAIN | FOR_IMPORT), "DIR", "model directory (default: the shipped model)"},
     [OPTION_OUTPUT] = {"output", 'o', TEXT, 0, 0, NONE, FOR_MAKE | FOR_FILL | FOR_TOKENS | FOR_REDO, "PATH", "file or folder to write; the extension picks the kind"},
-    [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_TOKENS | FOR_REDO, NULL, "replace files that exist"},
+    [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_TOKENS | FOR_REDO | FOR_IMPORT | FOR_EXPORT, NULL, "replace files that exist"},
     [OPTION_JSON] = {"json", 0, FLAG, 0, 1, 0, FOR_ALL & ~(unsigned)FOR_TRAIN, NULL, "print one JSON object"},
     [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress"},
     [OPTION_SEED] = {"seed", 's', INTEGER, 0, 9007199254740992.0, NONE, FOR_SAMPLING | FOR_TRAIN, "N", "seed of the random draws (default: one is drawn and printed)"},
@@ -103,7 +103,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE, NULL, "do not show the picture in the terminal"},
     [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},
     [OPTION_DATA] = {"data", 0, LIST, 0, 0, NONE, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "PATH[=WEIGHT]", "folder, .txt, .mid, .png or .jsonl; may be repeated"},
-    [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "folder of the new model"},
+    [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN | FOR_IMPORT | FOR_EXPORT, "PATH", "folder of the new model (export: or a .gguf file)"},
     [OPTION_INIT] = {"init", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "start from this model's weights and tokenizers"},
     [OPTION_RESUME] = {"resume", 0, FLAG, 0, 1, 0, FOR_TRAIN, NULL, "go on from the last checkpoint in --out"},
     [OPTION_PRESET] = {"preset", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "size: tiny, small, default or large"},
@@ -124,10 +124,14 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_VOCABULARY] = {"vocabulary", 0, INTEGER, 300, 65536, 4096, FOR_TRAIN | FOR_TOKENS, "N", "size of the text vocabulary"},
     [OPTION_COLOURS] = {"palette-colours", 0, INTEGER, 16, 4096, 1024, FOR_TRAIN, "N", "colours of the master palette"},
     [OPTION_PATTERNS] = {"patterns", 0, INTEGER, 64, 8192, 1536, FOR_TRAIN, "N", "patterns of the image codebook"},
-    [OPTION_STORE] = {"store", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "TYPE", "weights of the finished model: f16 (default), bf16 or f32"},
+    [OPTION_STORE] = {"store", 0, TEXT, 0, 0, NONE, FOR_TRAIN | FOR_IMPORT | FOR_EXPORT, "TYPE", "type of the stored weights: f16 (default; import: as the source), f32, bf16, in GGUF also q8_0"},
     [OPTION_SPLIT] = {"split", 0, TEXT, 0, 0, NONE, FOR_EVAL | FOR_TOKENS, "NAME", "train, valid or test (default: test)"},
-    [OPTION_TOKENIZER] = {"tokenizer", 0, TEXT, 0, 0, NONE, FOR_TOKENS, "FILE", "a tokenizer.json instead of the model's"},
-    [OPTION_SPECIALS] = {"specials", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "recognise special tokens in the text"},
+    [OPTION_TOKENIZER] = {"tokenizer", 0, TEXT, 0, 0, NONE, FOR_TOKENS, "FILE", "a tokenizer.json (or its folder, or a vocab.json with merges.txt beside it) instead of the model's"},
+    [OPTION_SPECIALS] = {"specials", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "encode: recognise special tokens in the text"},
+    [OPTION_ADD_SPECIALS] = {"add-special-tokens", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "put what the tokenizer's template wants around each text"},
+    [OPTION_SKIP_SPECIALS] = {"skip-special-tokens", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "leave special tokens out when decoding"},
+    [OPTION_CHAT] = {"chat", 0, FLAG, 0, 1, 0, FOR_WRITE, NULL, "the prompt is a turn of a conversation, in the form of the model's chat template; without a prompt, lines of standard input"},
+    [OPTION_SYSTEM] = {"system", 0, TEXT, 0, 0, NONE, FOR_WRITE, "TEXT", "with --chat: the system message (default: the template's own)"},
     [OPTION_BATCHED] = {"batched", 0, FLAG, 0, 1, 0, FOR_LOGITS, NULL, "through the training pass instead of the KV cache"},
 };
 

@@ -37,6 +37,7 @@ bool bpe_print(const struct bpe *bpe, struct bytes *out, struct error *error);
 /* The tokenizer of a Hugging Face folder: tokenizer.json, else vocab.json and merges.txt (GPT-2's pattern) with the added tokens of
  * tokenizer_config.json or added_tokens.json. */
 bool bpe_load_folder(const char *folder, struct bpe **out, struct error *error);
+bool bpe_load_pair(const char *folder, struct bpe **out, struct error *error);     /* always the pair */
 /* The tokenizer in a GGUF file's values ("gpt2" models whose pre-tokenizer is matched here), and the values for one of V >= bpe_size ids:
  * ids without a token are marked unused. */
 struct gguf;

@@ -91,16 +91,22 @@ static bool print_pair(const char *folder, const cJSON *vocab, struct bytes *out
     return ok;
 }
 
-bool bpe_load_folder(const char *folder, struct bpe **out, struct error *error)
+bool bpe_load_pair(const char *folder, struct bpe **out, struct error *error)
 {
-    char path[PATH_MAX], vocab_path[PATH_MAX];
-    *out = NULL;
-    if (!file_join(path, sizeof path, folder, "tokenizer.json", error) || !file_join(vocab_path, sizeof vocab_path, folder, "vocab.json", error)) return false;
-    if (file_exists(path) || !file_exists(vocab_path)) return bpe_load(path, out, error);
+    char path[PATH_MAX];
     struct bytes json = {0};
-    cJSON *vocab = json_read(vocab_path, FILE_LIMIT_JSON, error);
+    *out = NULL;
+    cJSON *vocab = file_join(path, sizeof path, folder, "vocab.json", error) ? json_read(path, FILE_LIMIT_JSON, error) : NULL;
     bool ok = vocab != NULL && print_pair(folder, vocab, &json, error) && (bpe_parse(json.data, json.n, out, error) || error_prefix(error, "%s", folder));
     cJSON_Delete(vocab);
     bytes_free(&json);
     return ok;
+}
+
+bool bpe_load_folder(const char *folder, struct bpe **out, struct error *error)
+{
+    char path[PATH_MAX], vocab[PATH_MAX];
+    *out = NULL;
+    if (!file_join(path, sizeof path, folder, "tokenizer.json", error) || !file_join(vocab, sizeof vocab, folder, "vocab.json", error)) return false;
+    return file_exists(path) || !file_exists(vocab) ? bpe_load(path, out, error) : bpe_load_pair(folder, out, error);
 }

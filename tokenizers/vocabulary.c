@@ -51,12 +51,12 @@ static bool check_layout(const struct vocabulary *v, const cJSON *root, struct e
 
 bool vocabulary_load(const char *folder, struct vocabulary *v, struct error *error)
 {
-    char tokenizer[PATH_MAX], layout[PATH_MAX], vq[PATH_MAX];
+    char layout[PATH_MAX], vq[PATH_MAX];
     struct bpe *bpe = NULL;
     struct codes *codes = NULL;
     *v = (struct vocabulary){0};
-    if (!file_join(tokenizer, sizeof tokenizer, folder, "tokenizer.json", error) || !file_join(layout, sizeof layout, folder, "triptych.json", error) ||
-        !file_join(vq, sizeof vq, folder, "vq.safetensors", error) || !bpe_load(tokenizer, &bpe, error)) return false;
+    if (!file_join(layout, sizeof layout, folder, "triptych.json", error) ||
+        !file_join(vq, sizeof vq, folder, "vq.safetensors", error) || !bpe_load_folder(folder, &bpe, error)) return false;
     bool joint = file_exists(layout), ok = true;
     if (joint) ok = codes_load(vq, &codes, error);
     vocabulary_join(v, bpe, codes);
