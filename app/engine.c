@@ -86,7 +86,8 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
         return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", e->folder, e->model.config.V, (int)e->vocabulary.size);
     if ((e->pool = threads_start((int)a->option[OPTION_THREADS].number, error)) == NULL || (e->packed = packed_start(&e->model, PRECISION_F32, e->pool, error)) == NULL) return false;
     e->runner = (struct runner){&e->model, e->packed, e->pool};
-    if (e->vocabulary.joint && (e->session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error)) == NULL) return false;
+    if (!e->vocabulary.joint) vocabulary_edges(&e->vocabulary, e->model.config.bos, e->model.config.eos);
+    else if ((e->session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error)) == NULL) return false;   /* a text model's context may be long: who writes takes what is needed */
     if (!sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
     hash_all(e);
     return true;

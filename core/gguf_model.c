@@ -102,9 +102,20 @@ static bool are_divisors(const struct config *config, const float *divisors)
     plain.rope_scaling.kind = ROPE_DEFAULT;
     for (int i = 0; i < config->D / 2; i++) {
         double wanted = (double)rope_frequency(&plain, i) / (double)rope_frequency(config, i);
-        if (fabs((double)divisors[i] / wanted - 1) > 1e-3) return false;
+        if (fabs((double)divisors[i] / wanted - 1) > 1e-5) return false;
     }
     return true;
+}
+
+/* The factor that gives the last pair, whose wave is the longest, its divisor: 1 / divisor = (1 - smooth) / factor + smooth. */
+static double factor_of(const struct config *config, double divisor)
+{
+    struct config plain = *config;
+    plain.rope_scaling.kind = ROPE_DEFAULT;
+    const struct rope_scaling *s = &config->rope_scaling;
+    double rounds = s->original * (double)rope_frequency(&plain, config->D / 2 - 1) / 6.283185307179586476925;
+    double smooth = fmin(fmax((rounds - s->low) / (s->high - s->low), 0), 1);
+    return smooth < 1 ? (1 - smooth) / (1 / divisor - smooth) : 1;
 }
 
 static bool get_divisors(struct keys *k, const struct gguf_tensor *tensor, struct config *c)
@@ -113,10 +124,12 @@ static bool get_divisors(struct keys *k, const struct gguf_tensor *tensor, struc
     if (tensor->rank != 1 || tensor->shape[0] != c->D / 2) return error_set(k->error, ERROR_INPUT, "GGUF: tensor " FREQUENCIES " has no number for each of %d pairs", c->D / 2);
     float *divisors = mem_alloc((size_t)c->D / 2, sizeof *divisors, k->error);
     bool ok = divisors != NULL && gguf_floats(k->gguf, tensor, divisors, k->error), found = false;
-    c->rope_scaling = (struct rope_scaling){.kind = ROPE_LLAMA3, .low = 1, .high = 4, .attention = 1, .factor = ok ? (double)divisors[c->D / 2 - 1] : 1};
+    c->rope_scaling = (struct rope_scaling){.kind = ROPE_LLAMA3, .low = 1, .high = 4, .attention = 1, .factor = 1};
     for (size_t i = 0; ok && !found && i < sizeof originals / sizeof *originals; i++) {
         c->rope_scaling.original = originals[i];
-        found = c->rope_scaling.factor >= 1 && are_divisors(c, divisors);
+        c->rope_scaling.factor = factor_of(c, (double)divisors[c->D / 2 - 1]);
+        if (fabs(c->rope_scaling.factor - round(c->rope_scaling.factor)) < 1e-3) c->rope_scaling.factor = round(c->rope_scaling.factor);
+        found = c->rope_scaling.factor >= 1 && c->rope_scaling.factor <= 1e6 && are_divisors(c, divisors);
     }
     mem_free(divisors);
     return ok && (found || error_set(k->error, ERROR_INPUT, "GGUF: tensor " FREQUENCIES ": divisors of a kind that is unknown; those of Llama 3 are wanted"));

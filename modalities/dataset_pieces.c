@@ -149,7 +149,7 @@ static void make(void *context, int index, int worker)
     if (ok && item->kind == ITEM_MUSIC) ok = make_music(job, &piece, m, error);
     if (ok && item->kind == ITEM_IMAGE) ok = make_image(job, &piece, m, error);
     if (!ok && item->path != NULL && strstr(error->text, item->path) == NULL) error_prefix(error, "%s", item->path);
-    for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA; i++)
+    for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA && job->d->vocabulary->joint; i++)
         ok = make_captions(job->d->vocabulary, item, &m->pieces[i], m->n > 1, error);
     piece_free(&piece);
 }
@@ -226,10 +226,19 @@ static bool run(struct dataset *d, struct job *job, size_t n, struct threads *po
     return share_out(d, error);
 }
 
+bool dataset_suits(const struct dataset *d, const struct vocabulary *v, struct error *error)
+{
+    static const char *const names[] = {[ITEM_TEXT] = "texts", [ITEM_MUSIC] = "music", [ITEM_IMAGE] = "pictures", [ITEM_IDEA] = "ideas"};
+    for (size_t i = 0; !v->joint && i < d->n; i++)
+        if (d->items[i].kind != ITEM_TEXT) return error_set(error, ERROR_INPUT, "%s: holds %s; this model knows text only, .txt files are wanted", d->path, names[d->items[i].kind]);
+    return true;
+}
+
 bool dataset_encode(struct dataset *d, const struct vocabulary *v, int T, const bool wanted[SPLITS], struct threads *pool, struct error *error)
 {
-    struct job job = {.d = d, .most = form_payload_most(T)};
+    struct job job = {.d = d, .most = v->joint ? form_payload_most(T) : T > 2 ? T - 1 : 1};
     size_t n = 0;
+    if (!dataset_suits(d, v, error)) return false;
     d->vocabulary = v;
     job.items = mem_alloc(d->n, sizeof *job.items, error);
     for (size_t i = 0; job.items != NULL && i < d->n; i++)
@@ -257,9 +266,17 @@ static bool reverse(const struct dataset_piece *p, const struct ids *caption, co
            ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
 }
 
+/* A text model's form: the text between the ids that its training had there. */
+static bool bare(const struct vocabulary *v, const struct dataset_piece *p, struct ids *out, struct error *error)
+{
+    return (!p->opens || v->begin < 0 || ids_append(out, v->begin, error)) && ids_append_many(out, p->payload.id, p->payload.n, error) &&
+           (!p->closes || v->end < 0 || ids_append(out, v->end, error));
+}
+
 bool dataset_plain(const struct dataset *d, enum split split, size_t index, struct ids *out, struct error *error)
 {
     const struct dataset_piece *p = &d->pieces[split][index];
+    if (!d->vocabulary->joint) return bare(d->vocabulary, p, out, error);
     return forward(p, p->opens && p->captions > 0 ? &p->caption[0] : NULL, &p->payload, out, error);
 }
 
@@ -324,7 +341,7 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
 static bool source_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)
 {
     const struct dataset *d = context;
-    if (valid) return dataset_plain(d, SPLIT_VALID, index, out, error);
+    if (valid || !d->vocabulary->joint) return dataset_plain(d, valid ? SPLIT_VALID : SPLIT_TRAIN, index, out, error);
     return draw_piece(d, &d->pieces[SPLIT_TRAIN][index], draw, out, error);
 }
 

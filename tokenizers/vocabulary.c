@@ -19,10 +19,17 @@ const char *special_name(enum special special)
 
 void vocabulary_join(struct vocabulary *v, struct bpe *bpe, struct codes *codes)
 {
-    *v = (struct vocabulary){.bpe = bpe, .codes = codes, .joint = codes != NULL};
+    *v = (struct vocabulary){.bpe = bpe, .codes = codes, .joint = codes != NULL, .begin = -1, .end = -1};
     v->music_first = bpe_size(bpe);
     v->image_first = v->music_first + (v->joint ? music_vocabulary() : 0);
     v->size = v->image_first + (v->joint ? codes_vocabulary(codes) : 0);
+}
+
+void vocabulary_edges(struct vocabulary *v, int bos, int eos)
+{
+    const struct ids *before = bpe_before(v->bpe);
+    v->end = eos;
+    v->begin = before->n > 0 ? before->id[0] : bos == eos ? eos : -1;
 }
 
 void vocabulary_free(struct vocabulary *v)
