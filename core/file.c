@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_ROOM = 1 << 16 };
+
 static bool system_error(struct error *error, const char *path, const char *what)
 {
     return error_set(error, ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -22,7 +24,7 @@ static bool read_all(int fd, const char *path, size_t limit, struct bytes *out, 
 {
     size_t start = out->n;
     for (;;) {
-        if (!bytes_reserve(out, 1 << 16, error)) return false;
+        if (!bytes_reserve(out, READ_ROOM, error)) return false;
         ssize_t got = read(fd, out->data + out->n, out->capacity - out->n - 1);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return system_error(error, path, "cannot be read");
@@ -43,7 +45,7 @@ bool file_read(const char *path, size_t limit, struct bytes *out, struct error *
     bool ok = fstat(fd, &facts) == 0 || system_error(error, path, "cannot be examined");
     if (ok && S_ISDIR(facts.st_mode)) ok = error_set(error, ERROR_INPUT, "%s: is a folder; a file is wanted", path);
     if (ok && S_ISREG(facts.st_mode) && facts.st_size > 0 && (size_t)facts.st_size <= limit)
-        ok = bytes_reserve(out, (size_t)facts.st_size + 1, error);   /* one reservation for the usual case */
+        ok = bytes_reserve(out, (size_t)facts.st_size + 2 * READ_ROOM, error);   /* one reservation for the usual case: the last read finds room too */
     ok = ok && read_all(fd, path, limit, out, error);
     close(fd);
     return ok;
