@@ -1,4 +1,5 @@
 /* write: the prompt itself is continued, by any of the searches; with <fill> in it, its holes are filled (fill.c). */
+#include "app/chat.h"
 #include "app/fill.h"
 #include "app/make.h"
 #include "core/json.h"
@@ -42,7 +43,9 @@ static bool on_quiet_token(void *context, int32_t id)
 static bool prompt_ids(const struct engine *e, const char *prompt, struct ids *out, struct error *error)
 {
     if (e->vocabulary.joint) return form_prompt(&e->vocabulary, MODALITY_TEXT, NULL, out, error) && form_words(&e->vocabulary, prompt, out, error);
-    return bpe_encode(e->vocabulary.bpe, prompt, strlen(prompt), false, out, error);
+    const struct ids *before = bpe_before(e->vocabulary.bpe);
+    if (prompt[0] == '\0') return ids_append(out, e->vocabulary.begin, error);
+    return ids_append_many(out, before->id, before->n, error) && bpe_encode(e->vocabulary.bpe, prompt, strlen(prompt), false, out, error);
 }
 
 /* One text: to its file, as a JSON line, or plainly. */
@@ -142,6 +145,8 @@ bool verb_write(const struct arguments *a, struct error *error)
     int count = (int)a->option[OPTION_COUNT].number;
     if (a->words > 1) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words);
     struct engine_order o = {.kind = MODALITY_TEXT, .verb = "write", .prompt = a->words > 0 ? a->word[0] : "", .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
+    if (a->option[OPTION_CHAT].given) return verb_chat(a, error);
+    if (a->option[OPTION_SYSTEM].given) return error_set(error, ERROR_USAGE, "--system: is for conversations; --chat with it is wanted");
     if (strstr(o.prompt, FILL_MARK) != NULL) return verb_fill(a, error);
     bool ok = decoding_text_options(a, &DEFAULTS, &options, error) && check_use(a, &options, error);
     if (ok && options.max_new_tokens < 0 && options.max_length < 0) options.max_new_tokens = NEW_TOKENS;
@@ -150,7 +155,7 @@ bool verb_write(const struct arguments *a, struct error *error)
     if (ok) o.seed = options.sampling.do_sample || to_file ? engine_seed(a) : 0;
     for (int i = 0; ok && to_file && i < count; i++) ok = make_path(a, MODALITY_TEXT, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);
     ok = ok && engine_start(&e, a, false, error) && decoding_breakers(a, e.vocabulary.bpe, &options, error);
-    if (ok && o.prompt[0] == '\0' && !e.vocabulary.joint) ok = error_set(error, ERROR_USAGE, "the prompt is empty; this model wants one");
+    if (ok && o.prompt[0] == '\0' && !e.vocabulary.joint && e.vocabulary.begin < 0) ok = error_set(error, ERROR_USAGE, "the prompt is empty; this model wants one");
     for (int i = 0; ok && i < count && !app_stop; i++, o.seed++)
         ok = (!to_file || make_path(a, MODALITY_TEXT, o.seed, count, path, error)) && write_one(&e, &o, to_file ? path : NULL, error);
     engine_stop(&e);

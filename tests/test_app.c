@@ -147,6 +147,12 @@ static void make_broken(void)
     put_file("cut-tokenizer/tokenizer.json", tokenizer.data, tokenizer.n / 2);
     put_file("cut-codes/vq.safetensors", vq.data, vq.n - 1);
     put_file("cut-layout/triptych.json", "{\"version\": 1", 13);
+    struct bytes gguf = get_file("model.gguf");
+    put_file("cut.gguf", gguf.data, gguf.n - 1000);
+    put_file("short.gguf", gguf.data, 1000);
+    put_file("noise.gguf", png.data, png.n);
+    bytes_free(&gguf);
+    must("mkdir cut-index && cp hf/*.json cut-index/ && echo '{\"weight_map\":{\"model.norm.weight\":\"../hf/model.safetensors\"}}' > cut-index/model.safetensors.index.json");
     must("sed -i s/qwen3/gptj/ wrong-family/config.json");
     must("sed -i 's/\"head_dim\": 32/\"head_dim\": 31/' odd-head/config.json");
     must("sed -i 's/\"vocab_size\": [0-9]*/\"vocab_size\": 100/' small-vocab/config.json");
@@ -163,6 +169,7 @@ static void start(void)
     ck_assert_ptr_nonnull(mkdtemp(home));
     make_works();
     must(TRAIN "--out model --steps 10");
+    must("$T export -m model --out model.gguf --store f32 && $T import model.gguf --out words && $T export -m model --out hf --store f32");
     make_broken();
 }
 
@@ -295,6 +302,39 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T train --data works --out model --steps 12", 2, "holds a training run; --resume"},
     {"$T eval --data works --split none -m model", 2, "--split: 'none' is unknown"},
     {"$T eval -m model", 2, "--data is missing"},
+    /* import and export */
+    {"$T import --out out", 2, "0 sources; one"},
+    {"$T import model.gguf hf --out out", 2, "2 sources; one"},
+    {"$T import model.gguf", 2, "--out is missing"},
+    {"$T import nowhere.gguf --out out", 1, "nowhere.gguf: no such file or folder"},
+    {"$T import works/ball-1.png --out out", 1, "works/ball-1.png: neither a folder nor a GGUF file"},
+    {"$T import works --out out", 1, "works/config.json: cannot be opened"},
+    {"$T import noise.gguf --out out", 1, "noise.gguf: GGUF: the file does not start"},
+    {"$T import short.gguf --out out", 1, "short.gguf: GGUF: byte"},
+    {"$T import cut.gguf --out out", 1, "behind the end of the file"},
+    {"$T import cut-index --out out", 1, "\"../hf/model.safetensors\" is no name"},
+    {"$T import cut-weights --out out", 1, "cut-weights: is a model of this program already"},
+    {"$T import model.gguf --out words", 1, "words/config.json: is there already; --overwrite"},
+    {"$T import model.gguf --out out --store q8_0", 2, "--store: 'q8_0' is unknown; f32, f16 or bf16"},
+    {"$T export -m model", 2, "--out is missing"},
+    {"$T export model -m model --out out.gguf", 2, "'model' is no option"},
+    {"$T export -m model --out model.gguf", 1, "model.gguf: is there already; --overwrite"},
+    {"$T export -m model --out hf", 1, "hf/config.json: is there already; --overwrite"},
+    {"$T export -m model --out out.gguf --store bf16", 2, "--store: 'bf16' is unknown; f32, f16 or q8_0"},
+    {"$T export -m model --out out --store q8_0", 2, "--store: 'q8_0' is unknown; f32, f16 or bf16"},
+    {"$T export -m cut-tokenizer --out out.gguf", 1, "cut-tokenizer/tokenizer.json"},
+    {"$T export -m model --out nowhere/out.gguf", 1, "nowhere/out.gguf: cannot be created"},
+    {"$T write --chat hello -m words -s 1", 1, "words: no chat template"},
+    {"$T write --chat hello -m model -s 1", 1, "model: is no model for conversations"},
+    {"$T write --system x hello -m words -s 1", 2, "--system: is for conversations"},
+    {"$T write --chat hello -m words -s 1 -o out.txt", 2, "--chat: answers are shown one by one"},
+    {"$T write --chat hello -m words -s 1 --num-beams 2", 2, "--chat: answers are shown one by one"},
+    {"$T draw x -s 1 -m words", 1, "words: a text model; one with music and images"},
+    {"$T play x -s 1 -m words", 1, "words: a text model"},
+    {"$T compose x -s 1 -m words", 1, "words: a text model"},
+    {"$T describe works/ball-1.png -m words", 1, "words: a text model"},
+    {"$T eval --data works -m words", 1, "this model knows text only, .txt files are wanted"},
+    {"$T eval --data ideas.jsonl -m words", 1, "ideas.jsonl: holds ideas; this model knows text only"},
     /* ids */
     {"$T generate -m model", 2, "--ids is missing"},
     {"$T generate --ids '1,x' -m model", 2, "--ids: '1,x' is no list"},
@@ -352,6 +392,40 @@ START_TEST(round_trips_keep_the_works)
     ck_assert_ptr_nonnull(strstr(text, "\"notes_in\":24,\"notes_kept\":24"));
     must("echo '\"A mouse \\u00e9\"' | $T tokens encode -m model | $T tokens decode -m model | grep -q '^\"A mouse é\"$'");
     must("test $($T tokens encode --data works --split train -m model | wc -l) -gt 30");
+}
+END_TEST
+
+START_TEST(models_travel_and_stay_the_same)
+{
+    must("$T import hf --out words2 && $T export -m words --out words.gguf --store f32 && $T import words.gguf --out words3");
+    must("for m in model words hf words2 words3; do $T logits --ids 1,3,40,300,420,9 -m $m > $m.logits; cmp model.logits $m.logits || exit 1; done");
+    must("for m in words words2 words3; do echo '\"The brave mouse\"' | $T tokens encode -m $m > $m.ids; cmp words.ids $m.ids || exit 1; done");
+    must("echo '\"The brave mouse\"' | $T tokens encode -m model | cmp - words.ids");
+    must("$T export -m model --out small.gguf --store q8_0 && $T import small.gguf --out packed && $T logits --ids 1,3,40 -m packed > packed.logits && test $(stat -c %s small.gguf) -lt $(stat -c %s model.gguf)");
+    must("grep -q '<pattern' hf/tokenizer.json && grep -q PreTrainedTokenizerFast hf/tokenizer_config.json && test ! -e hf/triptych.json");
+    must("$T import model.gguf --out half --store f16 && $T import half --out half2 && cmp half/model.safetensors half2/model.safetensors");
+}
+END_TEST
+
+START_TEST(text_models_write_and_learn)
+{
+    char text[8000];
+    ck_assert_int_eq(run(text, sizeof text, "$T write 'The brave' -m words -s 1 --max-new-tokens 8 --json"), 0);
+    ck_assert_msg(strncmp(text, "{\"text\":\"The brave", 18) == 0, "%s", text);
+    ck_assert_int_eq(run(text, sizeof text, "$T eval --data works/story-3.txt --split train -m words --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"bits_per_byte\":"));
+    must("cp -r words chatty && sed -i 's/<reserved-9>/<|im_start|>/g; s/<reserved-10>/<|im_end|>/g' chatty/tokenizer.json && printf '{{ \"<|im_start|>system\\nBe brief.<|im_end|>\" }}' > chatty/chat_template.jinja");
+    must("$T write --chat 'the mouse' -m chatty --greedy --max-new-tokens 5 > once.txt && $T write --chat 'the mouse' -m chatty --greedy --max-new-tokens 5 --system 'Be brief.' | cmp - once.txt");
+    must("printf 'the mouse\\nand the moon\\n' | $T write --chat -m chatty --greedy --max-new-tokens 5 --json > two.txt && test $(wc -l < two.txt) = 2 && head -n 1 two.txt | grep -q '\"tokens\":5'");
+    must("mkdir stories && cp works/story-*.txt stories/");
+    must("$T train --init words --data stories --out tuned --steps 4 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet");
+    must("cmp words/tokenizer.json tuned/tokenizer.json && cmp words/tokenizer_config.json tuned/tokenizer_config.json && test ! -e tuned/triptych.json && ! cmp -s words/model.safetensors tuned/model.safetensors");
+    must("$T write 'The brave' -m tuned -s 1 --max-new-tokens 8");
+    must("$T train --init words --data stories --out tuned-on --steps 4 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet --decay 0 --warmup 0");
+    must("$T train --data stories --out tuned-on --resume --steps 6 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet --decay 0 --warmup 0");
+    ck_assert_int_eq(run(text, sizeof text, "$T train --init words --data works --out spoiled --steps 1"), 1);
+    ck_assert_msg(strstr(text, "this model knows text only, .txt files are wanted") != NULL, "%s", text);
+    must("test ! -e spoiled/tokenizer.json");
 }
 END_TEST
 
@@ -436,6 +510,8 @@ int main(void)
     tcase_add_test(all, compose_writes_four_files_that_redo_makes_again);
     tcase_add_test(all, hot_samples_always_decode);
     tcase_add_test(all, round_trips_keep_the_works);
+    tcase_add_test(all, models_travel_and_stay_the_same);
+    tcase_add_test(all, text_models_write_and_learn);
     tcase_add_test(all, resumed_run_equals_straight_run);
     tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
     tcase_add_test(all, every_search_writes);
