@@ -34,7 +34,7 @@ m = L.Llama(here('model.gguf'), n_ctx=512, n_threads=1, n_threads_batch=1, verbo
 equal = whole = 0; told = []
 for prompt, start in zip(PROMPTS, ids):
     if not joint: assert m.tokenize(prompt.encode(), add_bos=False, special=False) == start, (prompt, m.tokenize(prompt.encode(), add_bos=False), start)
-    ours = json.loads(run('generate', '--ids', ','.join(map(str, start)), '--max-new-tokens', str(a.new), *tokens))['sequences'][0][len(start):]
+    ours = json.loads(run('generate', '--ids', ','.join(map(str, start)), '--greedy', '--max-new-tokens', str(a.new), *tokens))['sequences'][0][len(start):]
     m.reset(); m.eval(start); theirs = []
     for place in range(len(ours)):
         row = m.scores[m.n_tokens - 1]; best = int(row.argmax()); theirs.append(best)

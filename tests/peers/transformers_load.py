@@ -40,7 +40,7 @@ for folder in (a.model, exported):
         with torch.no_grad():
             worst = max(worst, np.abs(m(torch.tensor([p])).logits[0].numpy() - our_logits(folder, p)).max())
             theirs = m.generate(torch.tensor([p]), max_new_tokens=48, do_sample=False, eos_token_id=2, pad_token_id=0, temperature=None, top_k=None, top_p=None)[0].tolist()
-        equal += theirs == json.loads(run('generate', '--ids', ','.join(map(str, p)), '--max-new-tokens', '48', '-m', folder))['sequences'][0]
+        equal += theirs == json.loads(run('generate', '--ids', ','.join(map(str, p)), '--greedy', '--max-new-tokens', '48', '-m', folder))['sequences'][0]
     say(f'{os.path.basename(folder)} in transformers', worst <= 1e-4 and equal == len(prompts), f'logits within {worst:.2g}, {equal} of {len(prompts)} greedy continuations of 48 tokens equal')
 t = AutoTokenizer.from_pretrained(exported)
 config = json.load(open(f'{exported}/config.json'))
