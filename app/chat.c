@@ -55,7 +55,7 @@ static bool answer(struct talk *t, const char *words, uint64_t turn, struct erro
     struct generate_request q = {.prompt = t->all.id, .prompt_n = t->all.n, .options = &t->options, .piece = turn, .token = decoding_token, .token_context = t->e.vocabulary.bpe,
         .on_token = on_token, .on_token_context = t};
     ok = ok && generation_check(&t->options, t->e.model.config.V, error) && generation_last(&t->options, t->all.n, t->e.model.config.T, &q.last, error) &&
-         search(&t->e.model, &q, &result, error);
+         search(&t->e.runner, &q, &result, error);
     if (ok) {
         const struct ids *made = &result.sequences.list[0];
         size_t n = made->n - t->all.n, whole = n > 0 && made->id[made->n - 1] == t->chat.end ? n - 1 : n;
