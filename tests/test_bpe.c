@@ -455,7 +455,13 @@ START_TEST(threads_share_a_tokenizer)
 END_TEST
 
 #define MODEL(vocab, merges) "{\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
+#define FOUR(x) x x x x
+#define LONG_NAME FOUR(FOUR(FOUR(FOUR("abcd")))) "e"        /* 1,025 bytes */
 static const struct { const char *json, *message; } bad_files[] = {
+    {MODEL("{\"" LONG_NAME "\":0}", "[]"), "a token of 1025 bytes; at most 1024"},
+    {MODEL("{\"a\\u0000b\":0}", "[]"), "NUL is not accepted"},
+    {MODEL("{\"a\":0}", "[[\"a\",\"\"]]"), "merges[0]: \"\" is not in vocab"},
+    {MODEL("{\"a\":9}", "[]"), "has no id below 1"},
     {"", "JSON"},
     {"[]", "no \"model\"; a tokenizer.json of Hugging Face tokenizers is wanted"},
     {"{\"model\":{\"type\":\"WordPiece\"}}", "model: type WordPiece; BPE is wanted"},

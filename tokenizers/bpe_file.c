@@ -19,7 +19,7 @@
 enum { KEPT_NORMALIZER, KEPT_PRE_TOKENIZER, KEPT_POST_PROCESSOR, KEPT_DECODER };
 static const char *const kept_names[] = {"normalizer", "pre_tokenizer", "post_processor", "decoder"};
 
-enum { IDS_MOST = 1 << 22, TOKEN_BYTES_MOST = 1 << 16 };
+enum { IDS_MOST = 1 << 22, TOKEN_BYTES_MOST = 1 << 10 };
 
 static bool is_type(const cJSON *node, const char *type)
 {
