@@ -300,6 +300,18 @@ static bool set_store(struct run *r, struct error *error)
     return r->store == TENSOR_BF16 || strcmp(name, "f32") == 0 || error_set(error, ERROR_USAGE, "--store: '%.20s' is unknown; f16, bf16 or f32 is wanted", name);
 }
 
+/* Unfinished files of a run that was killed. */
+static void sweep(const char *folder)
+{
+    struct file_list list = {0};
+    struct error ignored = {0};
+    char path[PATH_MAX];
+    if (!file_is_folder(folder) || !file_list_read(folder, &list, &ignored)) return;
+    for (size_t i = 0; i < list.n; i++)
+        if (file_has_extension(list.names[i], ".tmp") && file_join(path, sizeof path, folder, list.names[i], &ignored)) file_remove(path);
+    file_list_free(&list);
+}
+
 static bool prepare(struct run *r, struct error *error)
 {
     const struct option_value *v = r->a->option;
@@ -311,6 +323,9 @@ static bool prepare(struct run *r, struct error *error)
     if (!v[OPTION_RESUME].given && same_file(r->out, "checkpoints"))
         return error_set(error, ERROR_USAGE, "%s holds a training run; --resume goes on with it, another --out starts anew", r->out);
     if (!set_store(r, error) || !app_datasets(r->a, &r->data, &r->n, error)) return false;
+    char checkpoints[PATH_MAX];
+    if (!file_join(checkpoints, sizeof checkpoints, r->out, "checkpoints", error)) return false;
+    sweep(r->out), sweep(checkpoints);
     r->pool = threads_start((int)v[OPTION_THREADS].number, error);
     return r->pool != NULL && file_make_folder(r->out, error);
 }
