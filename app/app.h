@@ -26,6 +26,8 @@ bool verb_logits(const struct arguments *a, struct error *error);
 bool verb_tokens(const struct arguments *a, struct error *error);
 bool verb_recipe(const struct arguments *a, struct error *error);
 bool verb_redo(const struct arguments *a, struct error *error);
+bool verb_import(const struct arguments *a, struct error *error);
+bool verb_export(const struct arguments *a, struct error *error);
 bool verb_models(const struct arguments *a, struct error *error);
 
 /* Set by SIGINT and SIGTERM: finish what is at hand, save, stop. */

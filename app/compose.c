@@ -17,9 +17,9 @@
 
 enum { TEXT_MOST = 140, PROMPT_MOST = 40, SLUG_MOST = 40 };
 
-static const struct engine_defaults WORDS = {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true};
-static const struct engine_defaults PLAY = {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true};
-static const struct engine_defaults DRAW = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
+static const struct decoding_defaults WORDS = {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true};
+static const struct decoding_defaults PLAY = {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true};
+static const struct decoding_defaults DRAW = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
 
 struct triptych { struct bytes text, music, picture; struct piece tune, sprite; char stem[PATH_MAX]; };
 
@@ -64,23 +64,22 @@ static bool may_write_all(const struct arguments *a, const char *stem, struct er
 
 static bool make_words(struct engine *e, const char *idea, uint64_t seed, struct triptych *t, struct ids *all, struct error *error)
 {
-    struct sampling s;
-    if (!engine_sampling(e->a, &WORDS, &s, error)) return false;
-    s.seed = seed;
-    bool ok = form_idea(&e->vocabulary, idea, all, error) && engine_words(e, all, SPECIAL_MUSIC, TEXT_MOST, &s, 100, &t->text, error) &&
-              engine_words(e, all, SPECIAL_IMAGE, PROMPT_MOST, &s, 101, &t->music, error) && engine_words(e, all, SPECIAL_EOS, PROMPT_MOST, &s, 102, &t->picture, error);
-    sampling_free(&s);
+    struct generation g;
+    if (!decoding_options(e->a, &WORDS, NULL, &g, error)) return false;
+    g.sampling.seed = seed;
+    bool ok = form_idea(&e->vocabulary, idea, all, error) && engine_words(e, all, SPECIAL_MUSIC, TEXT_MOST, &g, 100, &t->text, error) &&
+              engine_words(e, all, SPECIAL_IMAGE, PROMPT_MOST, &g, 101, &t->music, error) && engine_words(e, all, SPECIAL_EOS, PROMPT_MOST, &g, 102, &t->picture, error);
+    generation_free(&g);
     return ok;
 }
 
-static bool make_piece(struct engine *e, const struct engine_defaults *d, enum modality_kind kind, const char *prompt, uint64_t seed, struct piece *out, struct error *error)
+static bool make_piece(struct engine *e, const struct decoding_defaults *d, enum modality_kind kind, const char *prompt, uint64_t seed, struct piece *out, struct error *error)
 {
-    struct sampling s;
-    const struct option_value *g = &e->a->option[OPTION_GUIDANCE_SCALE];
-    if (!engine_sampling(e->a, d, &s, error)) return false;
-    struct engine_order o = {.kind = kind, .verb = "compose", .prompt = prompt, .seed = seed, .guidance = g->given ? g->number : d->guidance, .sampling = &s};
+    struct generation g;
+    if (!decoding_options(e->a, d, NULL, &g, error)) return false;
+    struct engine_order o = {.kind = kind, .verb = "compose", .prompt = prompt, .seed = seed, .options = &g};
     bool ok = engine_make(e, &o, out, error);
-    sampling_free(&s);
+    generation_free(&g);
     return ok;
 }
 
@@ -99,7 +98,7 @@ static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struc
 {
     struct pair p = {.engines = {*e, *e}, .t = t, .seed = seed};
     struct threads *pool = threads_start(0, error);
-    p.engines[1].session = session_start(&e->model, 2, e->model.config.T, error);
+    p.engines[1].session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error);
     bool ok = pool != NULL && p.engines[1].session != NULL && sampling_scratch_init(&p.engines[1].scratch, e->model.config.V, error);
     if (ok) {
         threads_run(pool, 2, make_half, &p);
@@ -116,15 +115,15 @@ static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struc
 static bool write_text(struct engine *e, const char *idea, uint64_t seed, const struct triptych *t, const struct ids *all, struct error *error)
 {
     struct piece page = {.kind = MODALITY_TEXT};
-    struct sampling s;
+    struct generation g;
     char path[PATH_MAX];
-    if (!engine_sampling(e->a, &WORDS, &s, error)) return false;
-    struct engine_order o = {.kind = MODALITY_TEXT, .verb = "compose", .prompt = idea, .seed = seed, .guidance = 1, .sampling = &s};
+    if (!decoding_options(e->a, &WORDS, NULL, &g, error)) return false;
+    struct engine_order o = {.kind = MODALITY_TEXT, .verb = "compose", .prompt = idea, .seed = seed, .options = &g};
     snprintf(path, sizeof path, "%.4080s.txt", t->stem);
     bool ok = bytes_printf(&page.text, error, "%s\n\n[tune: %s]\n[picture: %s]\n", bytes_text(&t->text), bytes_text(&t->music), bytes_text(&t->picture)) &&
               engine_recipe(e, &o, all->id, all->n, &page.recipe, error) && engine_write(e->a, &page, path, NULL, error);
     piece_free(&page);
-    sampling_free(&s);
+    generation_free(&g);
     return ok;
 }
 

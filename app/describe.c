@@ -36,16 +36,16 @@ static bool payload_of(struct engine *e, const struct piece *piece, struct ids *
 
 static bool describe(struct engine *e, const char *path, struct error *error)
 {
-    static const struct engine_defaults defaults = {.temperature = 0.7, .top_k = 50, .top_p = 0.95, .do_sample = false};
+    static const struct decoding_defaults defaults = {.temperature = 0.7, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = false};
     struct piece piece = {0};
     struct ids payload = {0}, prompt = {0};
     struct bytes words = {0}, line = {0};
-    struct sampling s = {0};
-    bool ok = engine_sampling(e->a, &defaults, &s, error) && modality_read_file(path, &piece, error);
+    struct generation g = {0};
+    bool ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
     if (ok && piece.kind == MODALITY_TEXT) ok = error_set(error, ERROR_INPUT, "%s: a text; a .mid or .png is wanted", path);
-    if (ok && s.do_sample) s.seed = engine_seed(e->a);
+    if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(e->a);
     ok = ok && payload_of(e, &piece, &payload, error) && form_describe(&e->vocabulary, piece.kind, payload.id, payload.n, &prompt, error) &&
-         engine_words(e, &prompt, SPECIAL_EOS, WORDS_MOST, &s, 0, &words, error);
+         engine_words(e, &prompt, SPECIAL_EOS, WORDS_MOST, &g, 0, &words, error);
     if (ok && !e->a->option[OPTION_JSON].given) printf("%s\n", bytes_text(&words));
     else if (ok) {
         ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"caption\":", error) &&
@@ -54,7 +54,7 @@ static bool describe(struct engine *e, const char *path, struct error *error)
     }
     bytes_free(&words), bytes_free(&line);
     ids_free(&payload), ids_free(&prompt);
-    sampling_free(&s);
+    generation_free(&g);
     piece_free(&piece);
     return ok;
 }

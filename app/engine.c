@@ -84,8 +84,11 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
     if (joint && !e->vocabulary.joint) return error_set(error, ERROR_INPUT, "%s: a text model; one with music and images is wanted", e->folder);
     if (e->model.config.V < e->vocabulary.size)
         return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", e->folder, e->model.config.V, (int)e->vocabulary.size);
-    e->session = session_start(&e->model, 2, e->model.config.T, error);
-    if (e->session == NULL || !sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
+    if ((e->pool = threads_start((int)a->option[OPTION_THREADS].number, error)) == NULL || (e->packed = packed_start(&e->model, PRECISION_F32, e->pool, error)) == NULL) return false;
+    e->runner = (struct runner){&e->model, e->packed, e->pool};
+    if (!e->vocabulary.joint) vocabulary_edges(&e->vocabulary, e->model.config.bos, e->model.config.eos);
+    else if ((e->session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error)) == NULL) return false;   /* a text model's context may be long: who writes takes what is needed */
+    if (!sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
     hash_all(e);
     return true;
 }
@@ -93,68 +96,15 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
 void engine_stop(struct engine *e)
 {
     session_stop(e->session);
+    packed_stop(e->packed);
+    threads_stop(e->pool);
     sampling_scratch_free(&e->scratch);
     model_free(&e->model);
     vocabulary_free(&e->vocabulary);
     *e = (struct engine){0};
 }
 
-/* ---- sampling ---- */
-
-/* A JSON list of ids into *out. */
-static bool read_ids(const cJSON *array, const char *option, struct ids *out, struct error *error)
-{
-    const cJSON *item;
-    if (!cJSON_IsArray(array)) return error_set(error, ERROR_USAGE, "--%s: a JSON list of ids is wanted", option);
-    cJSON_ArrayForEach(item, array) {
-        if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > INT32_MAX || floor(item->valuedouble) != item->valuedouble)
-            return error_set(error, ERROR_USAGE, "--%s: holds something that is no id", option);
-        if (!ids_append(out, (int32_t)item->valuedouble, error)) return false;
-    }
-    return true;
-}
-
-static bool read_lists(const struct arguments *a, struct sampling *s, struct error *error)
-{
-    const char *words = a->option[OPTION_BAD_WORDS_IDS].text, *suppress = a->option[OPTION_SUPPRESS_TOKENS].text;
-    bool ok = true;
-    if (suppress != NULL) {
-        cJSON *root = json_parse(suppress, strlen(suppress), error);
-        ok = root != NULL && read_ids(root, "suppress-tokens", &s->suppress, error);
-        cJSON_Delete(root);
-    }
-    if (ok && words != NULL) {
-        cJSON *root = json_parse(words, strlen(words), error);
-        const cJSON *word;
-        ok = root != NULL && (cJSON_IsArray(root) || error_set(error, ERROR_USAGE, "--bad-words-ids: a JSON list of lists of ids is wanted"));
-        s->bad_words = ok ? mem_alloc((size_t)cJSON_GetArraySize(root), sizeof *s->bad_words, error) : NULL;
-        ok = s->bad_words != NULL;
-        if (ok) cJSON_ArrayForEach(word, root) ok = ok && read_ids(word, "bad-words-ids", &s->bad_words[s->bad_words_n++], error);
-        cJSON_Delete(root);
-    }
-    if (!ok && error->kind == ERROR_INPUT) error->kind = ERROR_USAGE;      /* broken JSON on the command line */
-    return ok;
-}
-
-bool engine_sampling(const struct arguments *a, const struct engine_defaults *d, struct sampling *s, struct error *error)
-{
-    const struct option_value *v = a->option;
-    *s = SAMPLING_DEFAULT;
-    if (v[OPTION_DO_SAMPLE].given && v[OPTION_GREEDY].given) return error_set(error, ERROR_USAGE, "--do-sample and --greedy exclude each other");
-    s->do_sample = v[OPTION_DO_SAMPLE].given || (d->do_sample && !v[OPTION_GREEDY].given);
-    s->temperature = v[OPTION_TEMPERATURE].given ? v[OPTION_TEMPERATURE].number : d->temperature;
-    s->top_k = v[OPTION_TOP_K].given ? (int)v[OPTION_TOP_K].number : d->top_k;
-    s->top_p = v[OPTION_TOP_P].given ? v[OPTION_TOP_P].number : d->top_p;
-    s->min_p = v[OPTION_MIN_P].number;
-    s->typical_p = v[OPTION_TYPICAL_P].number;
-    s->epsilon_cutoff = v[OPTION_EPSILON_CUTOFF].number;
-    s->eta_cutoff = v[OPTION_ETA_CUTOFF].number;
-    s->repetition_penalty = v[OPTION_REPETITION_PENALTY].number;
-    s->no_repeat_ngram_size = (int)v[OPTION_NO_REPEAT_NGRAM_SIZE].number;
-    s->min_new_tokens = (int)v[OPTION_MIN_NEW_TOKENS].number;
-    s->forced_eos = v[OPTION_FORCED_EOS].given ? (int)v[OPTION_FORCED_EOS].number : -1;
-    return read_lists(a, s, error);
-}
+/* ---- pieces ---- */
 
 uint64_t engine_seed(const struct arguments *a)
 {
@@ -164,16 +114,36 @@ uint64_t engine_seed(const struct arguments *a)
     return seed;
 }
 
-/* ---- pieces ---- */
+struct ids engine_eos(void)
+{
+    static int32_t eos = SPECIAL_EOS;
+    return (struct ids){.id = &eos, .n = 1};
+}
+
+/* Options that were given and are not among those that every recipe has, as JSON texts. */
+static bool append_given(const struct arguments *a, struct bytes *out, struct error *error)
+{
+    static const enum option_id always[] = {OPTION_DO_SAMPLE, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_GUIDANCE_SCALE};
+    for (int id = 0; id < OPTIONS; id++) {
+        const struct option_value *v = &a->option[id];
+        bool known = !v->given || !option_is_field((enum option_id)id);
+        for (size_t i = 0; i < sizeof always / sizeof *always; i++) known = known || id == (int)always[i];
+        if (known) continue;
+        if (!bytes_append_byte(out, ',', error) || !json_quote(out, option_name((enum option_id)id), strlen(option_name((enum option_id)id)), error) ||
+            !bytes_append_byte(out, ':', error) || !json_quote(out, v->text, strlen(v->text), error)) return false;
+    }
+    return true;
+}
 
 bool engine_recipe(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct bytes *out, struct error *error)
 {
-    const struct sampling *s = o->sampling;
+    const struct sampling *s = &o->options->sampling;
     const char *prompt = o->prompt == NULL ? "" : o->prompt;
     bool ok = bytes_printf(out, error, "{\"triptych\":\"%s\",\"verb\":\"%s\",\"modality\":\"%s\",\"prompt\":", TRIPTYCH_VERSION, o->verb, modality_of(o->kind)->name) &&
               json_quote(out, prompt, strlen(prompt), error) &&
-              bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g},\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[",
-                           (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->guidance, e->model_hash, e->vocabulary_hash);
+              bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g",
+                           (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->options->guidance_scale) &&
+              append_given(e->a, out, error) && bytes_printf(out, error, "},\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
     for (size_t i = 0; ok && i < n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids[i]);
     return ok && bytes_append_text(out, "]}", error);
 }
@@ -184,20 +154,19 @@ bool engine_make(struct engine *e, const struct engine_order *o, struct piece *o
     struct modality_state state;
     struct generate_constraint constraint = modality_constraint(&state, &e->vocabulary, o->kind);
     struct ids prompt = {0}, negative = {0}, made = {0};
-    struct sampling sampling = *o->sampling;
-    sampling.seed = o->seed, sampling.eos = SPECIAL_EOS;
+    struct generation options = *o->options;                   /* a view */
+    options.sampling.seed = o->seed, options.sampling.eos = engine_eos();
     *out = (struct piece){.kind = o->kind};
     bool ok = form_prompt(&e->vocabulary, o->kind, o->prompt, &prompt, error) && form_prompt(&e->vocabulary, o->kind, o->negative, &negative, error);
     size_t longest = prompt.n > negative.n ? prompt.n : negative.n, room = (size_t)e->model.config.T;
     if (ok && longest + CODES_PATTERNS + CODES_COLOURS_MOST + 4 > room) ok = error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - CODES_PATTERNS - CODES_COLOURS_MOST - 4);
     if (ok) {
         size_t most = room - longest;
-        const struct arguments *a = e->a;
-        if (o->kind != MODALITY_IMAGE && a->option[OPTION_MAX_NEW_TOKENS].given && a->option[OPTION_MAX_NEW_TOKENS].number < (double)most) most = (size_t)a->option[OPTION_MAX_NEW_TOKENS].number;
+        if (o->kind != MODALITY_IMAGE && options.max_new_tokens > 0 && (size_t)options.max_new_tokens < most) most = (size_t)options.max_new_tokens;
         if (most < 24) most = 24;                              /* the shortest tune wants that much */
-        struct generate_request q = {.prompt = prompt.id, .prompt_n = prompt.n, .negative = negative.id, .negative_n = negative.n, .guidance_scale = o->guidance,
-            .max_new_tokens = most, .sampling = &sampling, .constraint = &constraint, .piece = (uint64_t)o->kind};
-        ok = generate(e->session, 0, &q, &e->scratch, &made, NULL, error);
+        struct generate_request q = {.prompt = prompt.id, .prompt_n = prompt.n, .options = &options, .last = prompt.n + most, .negative = negative.id,
+            .negative_n = negative.n, .constraint = &constraint, .piece = (uint64_t)o->kind};
+        ok = generate(e->session, &q, 1, &e->scratch, (struct ids *[]){&made}, error);
     }
     size_t n = made.n - prompt.n;
     if (ok && n > 0 && made.id[made.n - 1] == SPECIAL_EOS) n--;
@@ -208,17 +177,17 @@ bool engine_make(struct engine *e, const struct engine_order *o, struct piece *o
     return ok;
 }
 
-bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, const struct sampling *base, uint64_t piece, struct bytes *words, struct error *error)
+bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, const struct generation *base, uint64_t piece, struct bytes *words, struct error *error)
 {
     struct words_state state;
     struct generate_constraint constraint = form_words_constraint(&state, &e->vocabulary, end, most);
     struct ids made = {0};
-    struct sampling sampling = *base;
-    sampling.eos = end;
+    struct generation options = *base;                         /* a view */
+    options.guidance_scale = 1, options.sampling.eos = (struct ids){.id = &end, .n = 1};
     size_t room = (size_t)e->model.config.T - so_far->n - 1;
-    struct generate_request q = {.prompt = so_far->id, .prompt_n = so_far->n, .guidance_scale = 1, .max_new_tokens = (size_t)most < room ? (size_t)most : room,
-        .sampling = &sampling, .constraint = &constraint, .piece = piece};
-    bool ok = generate(e->session, 0, &q, &e->scratch, &made, NULL, error);
+    struct generate_request q = {.prompt = so_far->id, .prompt_n = so_far->n, .options = &options, .last = so_far->n + ((size_t)most < room ? (size_t)most : room),
+        .constraint = &constraint, .piece = piece};
+    bool ok = generate(e->session, &q, 1, &e->scratch, (struct ids *[]){&made}, error);
     size_t n = ok ? made.n - so_far->n : 0;
     if (n > 0 && made.id[made.n - 1] == end) n--;
     ok = ok && bpe_decode(e->vocabulary.bpe, made.id + so_far->n, n, true, words, error) && ids_append_many(so_far, made.id + so_far->n, n, error) && ids_append(so_far, end, error);

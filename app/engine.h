@@ -6,14 +6,17 @@
 #ifndef APP_ENGINE_H
 #define APP_ENGINE_H
 
-#include "app/app.h"
+#include "app/decoding.h"
 
 struct engine {
     const struct arguments *a;
     char folder[4096];
     struct model model;
     struct vocabulary vocabulary;
-    struct session *session;       /* two sequences: the piece and its unguided twin */
+    struct packed *packed;
+    struct threads *pool;
+    struct runner runner;          /* the three above, for searches */
+    struct session *session;       /* two sequences: the piece and its unguided twin; NULL for a text model */
     struct sampling_scratch scratch;
     char model_hash[17], vocabulary_hash[17];
 };
@@ -22,27 +25,25 @@ struct engine {
 bool engine_start(struct engine *engine, const struct arguments *a, bool joint, struct error *error);
 void engine_stop(struct engine *engine);
 
-/* Sampling as the options say, with the verb's own defaults where they say nothing. */
-struct engine_defaults { double temperature; int top_k; double top_p; double guidance; bool do_sample; };
-bool engine_sampling(const struct arguments *a, const struct engine_defaults *defaults, struct sampling *out, struct error *error);
-
 /* --seed, or one from the system that is then told on stderr. */
 uint64_t engine_seed(const struct arguments *a);
+
+/* The end of a triptych's pieces, to be lent to options. */
+struct ids engine_eos(void);
 
 /* What is asked of one piece. */
 struct engine_order {
     enum modality_kind kind;
     const char *verb, *prompt, *negative;
     uint64_t seed;
-    double guidance;
-    const struct sampling *sampling;
+    const struct generation *options;
 };
 
 /* Sample one piece with its recipe. */
 bool engine_make(struct engine *engine, const struct engine_order *order, struct piece *out, struct error *error);
 
 /* Sample words after `so_far` (which grows by them) until the token `end`; the words alone into *words. */
-bool engine_words(struct engine *engine, struct ids *so_far, int32_t end, int most, const struct sampling *sampling, uint64_t piece,
+bool engine_words(struct engine *engine, struct ids *so_far, int32_t end, int most, const struct generation *options, uint64_t piece,
                   struct bytes *words, struct error *error);
 
 /* The recipe's JSON for a payload of ids. */

@@ -1,5 +1,6 @@
 /* eval: how well a model predicts held-out pieces, in bits a token, and a byte, note or pixel. Each piece stands by itself in its
- * plain form (caption first); <bos> is given, every id behind it is predicted and counted. */
+ * plain form (caption first); <bos> is given, every id behind it is predicted and counted. Of a text model's pieces the first id is
+ * given. */
 #include "app/engine.h"
 #include "core/mem.h"
 #include "modalities/dataset.h"
@@ -26,13 +27,13 @@ static void pass(void *context, int item, int worker)
 }
 
 /* Ids behind the start of the payload (the token of the modality, or an idea's first) count as payload too. */
-static void count(const struct batch *b, const float *losses, struct tally *t)
+static void count(const struct batch *b, const float *losses, bool joint, struct tally *t)
 {
     for (int s = 0; s < b->sequences; s++) {
-        bool payload = false;
+        bool payload = !joint;
         for (int i = b->starts[s]; i < b->starts[s + 1]; i++) {
             int32_t id = b->ids[i];
-            if (id == SPECIAL_TEXT || id == SPECIAL_MUSIC || id == SPECIAL_IMAGE || id == SPECIAL_IDEA) payload = true;
+            if (joint && (id == SPECIAL_TEXT || id == SPECIAL_MUSIC || id == SPECIAL_IMAGE || id == SPECIAL_IDEA)) payload = true;
             t->all += (double)losses[i], t->all_n++;
             if (payload) t->payload += (double)losses[i], t->payload_n++;
         }
@@ -75,7 +76,7 @@ static bool measure(const struct model *model, struct threads *pool, const struc
             }
         }
         threads_run(pool, workers, pass, &w);
-        for (int i = 0; ok && i < workers; i++) count(&w.batches[i], w.losses + (size_t)i * MICRO, t);
+        for (int i = 0; ok && i < workers; i++) count(&w.batches[i], w.losses + (size_t)i * MICRO, d->vocabulary->joint, t);
     }
     finish(&w, workers);
     ids_free(&ids);
@@ -108,13 +109,13 @@ bool verb_eval(const struct arguments *a, struct error *error)
     const char *name = a->option[OPTION_SPLIT].text;
     if (name != NULL && !split_of(name, &split)) return error_set(error, ERROR_USAGE, "--split: '%.40s' is unknown; train, valid or test is wanted", name);
     struct threads *pool = threads_start((int)a->option[OPTION_THREADS].number, error);
-    bool ok = pool != NULL && app_datasets(a, &data, &n, error) && engine_start(&e, a, true, error);
+    bool ok = pool != NULL && app_datasets(a, &data, &n, error) && engine_start(&e, a, false, error);
     bool wanted[SPLITS] = {false};
     wanted[split] = true;
     if (ok && a->option[OPTION_JSON].given) putchar('[');
     for (size_t i = 0; ok && i < n; i++) {
         struct tally t = {0};
-        ok = dataset_encode(&data[i], &e.vocabulary, e.model.config.T, wanted, pool, error) && measure(&e.model, pool, &data[i], split, &t, error);
+        ok = dataset_encode(&data[i], &e.vocabulary, e.model.config.T < MICRO ? e.model.config.T : MICRO, wanted, pool, error) && measure(&e.model, pool, &data[i], split, &t, error);
         if (ok && data[i].refused > 0) app_say("%s: %zu files left out; the first: %s", data[i].name, data[i].refused, data[i].first_refusal);
         if (ok) print(a, &data[i], split, &t, i == 0);
     }

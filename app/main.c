@@ -1,6 +1,7 @@
 /* triptych: one idea in; a text, a melody and a sprite out. This file finds the verb and turns errors into exit codes:
  * 0 ok, 1 failed, 2 the command line is wrong. */
 #include "app/app.h"
+#include "app/fill.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,11 +17,14 @@ static const struct verb {
 } VERBS[] = {
     {"compose", verb_compose, FOR_COMPOSE, "\"IDEA\"", "a text, a melody and a picture from one idea"},
     {"write", verb_write, FOR_WRITE, "[\"PROMPT\"]", "continue a text"},
+    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text"},
     {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, or .wav by -o's extension"},
     {"draw", verb_draw, FOR_DRAW, "[\"PROMPT\"]", "a pixel-art picture: .png"},
     {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},
     {"train", verb_train, FOR_TRAIN, "--data PATH[=WEIGHT]... --out DIR", "train tokenizers and a model from your files"},
     {"eval", verb_eval, FOR_EVAL, "--data PATH...", "bits a token, byte, note and pixel on a split"},
+    {"import", verb_import, FOR_IMPORT, "SRC --out DIR", "a model from a Hugging Face folder or a .gguf file"},
+    {"export", verb_export, FOR_EXPORT, "--out FILE.gguf|DIR", "a model for llama.cpp or Hugging Face transformers"},
     {"generate", verb_generate, FOR_GENERATE, "--ids \"1,2,3\"", "ids in, ids out"},
     {"logits", verb_logits, FOR_LOGITS, "--ids \"1,2,3\"", "the logits behind each id"},
     {"tokens", verb_tokens, FOR_TOKENS, "encode|decode|train|count|roundtrip", "tokenizers at work"},

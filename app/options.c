@@ -1,5 +1,6 @@
 /* The table of options and what walks it; see options.h. */
 #include "app/options.h"
+#include "core/generation.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_type { FLAG, INTEGER, REAL, TEXT, LIST };
+enum option_type { FLAG, INTEGER, REAL, TEXT, LIST, FIELD, FIELD_FLAG };    /* the last two: fields of struct generation */
 
 struct option {
     const char *name;
@@ -23,41 +24,87 @@ struct option {
 #define NONE ((double)NAN)
 static const struct option TABLE[OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', FLAG, 0, 1, 0, FOR_ALL, NULL, "this page"},
-    [OPTION_MODEL] = {"model", 'm', TEXT, 0, 0, NONE, FOR_ALL & ~(unsigned)FOR_TRAIN, "DIR", "model directory (default: the shipped model)"},
-    [OPTION_OUTPUT] = {"output", 'o', TEXT, 0, 0, NONE, FOR_MAKE | FOR_TOKENS | FOR_REDO, "PATH", "file or folder to write; the extension picks the kind"},
-    [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_TOKENS | FOR_REDO, NULL, "replace files that exist"},
+    [OPTION_MODEL] = {"model", 'm', TEXT, 0, 0, NONE, FOR_ALL & ~(unsigned)(FOR_TRAIN | FOR_IMPORT), "DIR", "model directory (default: the shipped model)"},
+    [OPTION_OUTPUT] = {"output", 'o', TEXT, 0, 0, NONE, FOR_MAKE | FOR_FILL | FOR_TOKENS | FOR_REDO, "PATH", "file or folder to write; the extension picks the kind"},
+    [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_TOKENS | FOR_REDO | FOR_IMPORT | FOR_EXPORT, NULL, "replace files that exist"},
     [OPTION_JSON] = {"json", 0, FLAG, 0, 1, 0, FOR_ALL & ~(unsigned)FOR_TRAIN, NULL, "print one JSON object"},
-    [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress"},
+    [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress"},
     [OPTION_SEED] = {"seed", 's', INTEGER, 0, 9007199254740992.0, NONE, FOR_SAMPLING | FOR_TRAIN, "N", "seed of the random draws (default: one is drawn and printed)"},
-    [OPTION_COUNT] = {"count", 'n', INTEGER, 1, 1000, 1, FOR_MAKE, "N", "number of pieces"},
-    [OPTION_THREADS] = {"threads", 0, INTEGER, 1, 64, 0, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "N", "threads (default: one a processor)"},
-    [OPTION_DO_SAMPLE] = {"do-sample", 0, FLAG, 0, 1, 0, FOR_SAMPLING, NULL, "draw from the distribution (generate: default is greedy)"},
-    [OPTION_GREEDY] = {"greedy", 0, FLAG, 0, 1, 0, FOR_SAMPLING, NULL, "always the likeliest token"},
-    [OPTION_TEMPERATURE] = {"temperature", 't', REAL, 0.01, 100, NONE, FOR_SAMPLING, "X", "below 1: safer, above 1: wilder"},
-    [OPTION_TOP_K] = {"top-k", 'k', INTEGER, 0, 1048576, NONE, FOR_SAMPLING, "N", "only the N likeliest tokens; 0 = all"},
-    [OPTION_TOP_P] = {"top-p", 'p', REAL, 0, 1, NONE, FOR_SAMPLING, "X", "only the likeliest tokens that sum to X"},
-    [OPTION_MIN_P] = {"min-p", 0, REAL, 0, 1, 0, FOR_SAMPLING, "X", "only tokens at least X times as likely as the likeliest"},
-    [OPTION_TYPICAL_P] = {"typical-p", 0, REAL, 0.000001, 1, 1, FOR_SAMPLING, "X", "locally typical sampling"},
-    [OPTION_EPSILON_CUTOFF] = {"epsilon-cutoff", 0, REAL, 0, 0.999, 0, FOR_SAMPLING, "X", "drop tokens less likely than X"},
-    [OPTION_ETA_CUTOFF] = {"eta-cutoff", 0, REAL, 0, 0.999, 0, FOR_SAMPLING, "X", "the same with an entropy-dependent bound"},
-    [OPTION_REPETITION_PENALTY] = {"repetition-penalty", 0, REAL, 0.01, 100, 1, FOR_SAMPLING, "X", "above 1: tokens that occurred become less likely"},
-    [OPTION_NO_REPEAT_NGRAM_SIZE] = {"no-repeat-ngram-size", 0, INTEGER, 0, 1024, 0, FOR_SAMPLING, "N", "no N tokens in a row occur twice"},
-    [OPTION_BAD_WORDS_IDS] = {"bad-words-ids", 0, TEXT, 0, 0, NONE, FOR_SAMPLING, "JSON", "lists of ids that must not occur: \"[[5],[7,9]]\""},
-    [OPTION_SUPPRESS_TOKENS] = {"suppress-tokens", 0, TEXT, 0, 0, NONE, FOR_SAMPLING, "JSON", "ids that are never taken: \"[3,4]\""},
-    [OPTION_FORCED_EOS] = {"forced-eos-token-id", 0, INTEGER, 0, 1048576, NONE, FOR_GENERATE, "ID", "id forced at the last place"},
-    [OPTION_MIN_NEW_TOKENS] = {"min-new-tokens", 0, INTEGER, 0, 1048576, 0, FOR_SAMPLING, "N", "no end before N new tokens"},
-    [OPTION_MAX_NEW_TOKENS] = {"max-new-tokens", 0, INTEGER, 1, 1048576, NONE, FOR_SAMPLING, "N", "at most N new tokens"},
-    [OPTION_MAX_LENGTH] = {"max-length", 0, INTEGER, 1, 1048576, NONE, FOR_SAMPLING, "N", "at most N tokens with the prompt"},
-    [OPTION_GUIDANCE_SCALE] = {"guidance-scale", 0, REAL, 0, 20, NONE, FOR_PLAY | FOR_DRAW | FOR_COMPOSE, "X", "above 1: closer to the prompt (classifier-free guidance)"},
-    [OPTION_NEGATIVE_PROMPT] = {"negative-prompt", 0, TEXT, 0, 0, NONE, FOR_PLAY | FOR_DRAW, "TEXT", "what guidance steers away from"},
-    [OPTION_IDS] = {"ids", 0, TEXT, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\""},
+    [OPTION_COUNT] = {"count", 'n', INTEGER, 1, 1000, 1, FOR_MAKE | FOR_FILL, "N", "number of pieces"},
+    [OPTION_THREADS] = {"threads", 0, INTEGER, 1, 64, 0, FOR_TRAIN | FOR_EVAL | FOR_TOKENS | FOR_SEARCH | FOR_FILL, "N", "threads (default: one a processor)"},
+    [OPTION_DO_SAMPLE] = {"do-sample", 0, FIELD_FLAG, 0, 0, 0, FOR_SAMPLING, NULL, "draw from the distribution (generate: default is greedy)"},
+    [OPTION_GREEDY] = {"greedy", 0, FLAG, 0, 1, 0, FOR_SAMPLING, NULL, "always the likeliest token; wins over generation_config.json"},
+    [OPTION_TEMPERATURE] = {"temperature", 't', FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "below 1: safer, above 1: wilder"},
+    [OPTION_TOP_K] = {"top-k", 'k', FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "only the N likeliest tokens; 0 = all"},
+    [OPTION_TOP_P] = {"top-p", 'p', FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "only the likeliest tokens that sum to X"},
+    [OPTION_MIN_P] = {"min-p", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "only tokens at least X times as likely as the likeliest"},
+    [OPTION_TOP_H] = {"top-h", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "only the likeliest tokens that carry the share X of the entropy"},
+    [OPTION_TYPICAL_P] = {"typical-p", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "locally typical sampling"},
+    [OPTION_EPSILON_CUTOFF] = {"epsilon-cutoff", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "drop tokens less likely than X"},
+    [OPTION_ETA_CUTOFF] = {"eta-cutoff", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "the same with an entropy-dependent bound"},
+    [OPTION_REPETITION_PENALTY] = {"repetition-penalty", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "above 1: tokens that occurred become less likely"},
+    [OPTION_ENCODER_REPETITION_PENALTY] = {"encoder-repetition-penalty", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "X", "above 1: the prompt's tokens become likelier"},
+    [OPTION_NO_REPEAT_NGRAM_SIZE] = {"no-repeat-ngram-size", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "no N tokens in a row occur twice"},
+    [OPTION_ENCODER_NO_REPEAT_NGRAM_SIZE] = {"encoder-no-repeat-ngram-size", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "no N tokens in a row of the prompt occur again"},
+    [OPTION_BAD_WORDS_IDS] = {"bad-words-ids", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "JSON", "lists of ids that must not occur: \"[[5],[7,9]]\""},
+    [OPTION_SEQUENCE_BIAS] = {"sequence-bias", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "JSON", "logits added to what completes a list: \"[[[5,7],-2.5]]\""},
+    [OPTION_SUPPRESS_TOKENS] = {"suppress-tokens", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "JSON", "ids that are never taken: \"[3,4]\""},
+    [OPTION_BEGIN_SUPPRESS_TOKENS] = {"begin-suppress-tokens", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "JSON", "ids that are not taken first"},
+    [OPTION_FORCED_BOS] = {"forced-bos-token-id", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "ID", "id forced behind a prompt of one id"},
+    [OPTION_FORCED_EOS] = {"forced-eos-token-id", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "ID", "id, or a list of ids, forced at the last place"},
+    [OPTION_EXPONENTIAL_DECAY] = {"exponential-decay-length-penalty", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "JSON", "the end becomes likelier: \"[start,factor]\""},
+    [OPTION_REMOVE_INVALID] = {"remove-invalid-values", 0, FIELD_FLAG, 0, 0, 0, FOR_GENERATE, NULL, "not-a-numbers and infinities become numbers"},
+    [OPTION_RENORMALIZE] = {"renormalize-logits", 0, FIELD_FLAG, 0, 0, 0, FOR_SEARCH, NULL, "scores are log-probabilities again behind all steps"},
+    [OPTION_MIN_LENGTH] = {"min-length", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "no end before N tokens with the prompt"},
+    [OPTION_MIN_NEW_TOKENS] = {"min-new-tokens", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "no end before N new tokens"},
+    [OPTION_MAX_NEW_TOKENS] = {"max-new-tokens", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "at most N new tokens; wins over --max-length"},
+    [OPTION_MAX_LENGTH] = {"max-length", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "at most N tokens with the prompt"},
+    [OPTION_MAX_TIME] = {"max-time", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "S", "stop after S seconds"},
+    [OPTION_STOP] = {"stop", 0, LIST, 0, 0, NONE, FOR_SEARCH, "TEXT", "stop where this text is complete; may be repeated"},
+    [OPTION_NUM_BEAMS] = {"num-beams", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "beam search over N beginnings (with --do-sample: beam sampling)"},
+    [OPTION_NUM_RETURN_SEQUENCES] = {"num-return-sequences", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "so many results: draws, or the best beams"},
+    [OPTION_LENGTH_PENALTY] = {"length-penalty", 0, FIELD, 0, 0, NONE, FOR_SEARCH | FOR_FILL, "X", "beams, fills: above 0 favours long results (1)"},
+    [OPTION_EARLY_STOPPING] = {"early-stopping", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "WORD", "beams stop when enough have ended: true, false or never"},
+    [OPTION_NUM_BEAM_GROUPS] = {"num-beam-groups", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "groups of beams that avoid each other"},
+    [OPTION_DIVERSITY_PENALTY] = {"diversity-penalty", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "X", "how much they do"},
+    [OPTION_FORCE_WORDS_IDS] = {"force-words-ids", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "JSON", "lists that must occur, or one of several: \"[[5,6],[[7],[8,9]]]\""},
+    [OPTION_PENALTY_ALPHA] = {"penalty-alpha", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "X", "contrastive search among the --top-k likeliest"},
+    [OPTION_PROMPT_LOOKUP] = {"prompt-lookup-num-tokens", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "guess N tokens from the prompt: the same result, faster"},
+    [OPTION_MATCHING_NGRAM] = {"max-matching-ngram-size", 0, FIELD, 0, 0, NONE, FOR_SEARCH, "N", "tokens that must match for a guess (2)"},
+    [OPTION_GUIDANCE_SCALE] = {"guidance-scale", 0, FIELD, 0, 0, NONE, FOR_MAKE | FOR_GENERATE, "X", "above 1: closer to the prompt (classifier-free guidance)"},
+    [OPTION_NEGATIVE_PROMPT] = {"negative-prompt", 0, TEXT, 0, 0, NONE, FOR_PLAY | FOR_DRAW | FOR_WRITE, "TEXT", "what guidance steers away from"},
+    [OPTION_NEGATIVE_PROMPT_IDS] = {"negative-prompt-ids", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "JSON", "the same as ids (default: the prompt's last id)"},
+    [OPTION_EOS] = {"eos-token-id", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "ID", "id, or a list of ids, that ends a sequence"},
+    [OPTION_PAD] = {"pad-token-id", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "ID", "id behind the end of shorter sequences (default: the end id)"},
+    [OPTION_MIN_KEEP] = {"min-keep", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "tokens that the cuts leave at least"},
+    [OPTION_REPEAT_LAST_N] = {"repeat-last-n", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "tokens that the next three look back on (64); -1 = all"},
+    [OPTION_REPEAT_PENALTY] = {"repeat-penalty", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "llama.cpp's repetition penalty"},
+    [OPTION_FREQUENCY_PENALTY] = {"frequency-penalty", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "taken off a logit for each time the token occurred"},
+    [OPTION_PRESENCE_PENALTY] = {"presence-penalty", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "taken off once when it occurred"},
+    [OPTION_DRY_MULTIPLIER] = {"dry-multiplier", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "penalty for going on with a repetition; 0 = off"},
+    [OPTION_DRY_BASE] = {"dry-base", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "its growth with the repetition's length (1.75)"},
+    [OPTION_DRY_ALLOWED_LENGTH] = {"dry-allowed-length", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "repetitions shorter than that cost nothing (2)"},
+    [OPTION_DRY_PENALTY_LAST_N] = {"dry-penalty-last-n", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "tokens to look back on (64); -1 = all"},
+    [OPTION_DRY_BREAKER] = {"dry-sequence-breaker", 0, LIST, 0, 0, NONE, FOR_WRITE, "TEXT", "repetitions end here; may be repeated (line break : \" *)"},
+    [OPTION_DRY_BREAKERS_IDS] = {"dry-sequence-breakers-ids", 0, FIELD, 0, 0, NONE, FOR_GENERATE, "JSON", "the same as lists of ids"},
+    [OPTION_TOP_N_SIGMA] = {"top-n-sigma", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "only logits within X standard deviations of the best"},
+    [OPTION_XTC_PROBABILITY] = {"xtc-probability", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "chance to leave out the likeliest tokens"},
+    [OPTION_XTC_THRESHOLD] = {"xtc-threshold", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "those above X, but for the least of them (0.1)"},
+    [OPTION_MIROSTAT] = {"mirostat", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "N", "2: keep the surprise of tokens steady; the other cuts rest"},
+    [OPTION_MIROSTAT_TAU] = {"mirostat-tau", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "surprise wanted, in bits (5)"},
+    [OPTION_MIROSTAT_ETA] = {"mirostat-eta", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "X", "how fast it is corrected (0.1)"},
+    [OPTION_SAMPLERS] = {"samplers", 0, FIELD, 0, 0, NONE, FOR_SAMPLING, "LIST", "these steps in this order: \"dry;top_k;top_p;temperature\""},
+    [OPTION_OUTPUT_SCORES] = {"output-scores", 0, FLAG, 0, 1, 0, FOR_GENERATE, NULL, "also the scores of each step behind all steps of the chain (no beams)"},
+    [OPTION_STREAM] = {"stream", 0, FLAG, 0, 1, 0, FOR_WRITE, NULL, "show tokens as they come, also when stdout is no terminal"},
+    [OPTION_CANDIDATES] = {"candidates", 0, INTEGER, 1, 1024, 24, FOR_WRITE | FOR_FILL, "N", "middles that are tried for each <fill>"},
+    [OPTION_IDS] = {"ids", 0, LIST, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\"; generate: may be repeated, or a list of lists"},
     [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO, "N", "each pixel becomes N x N in the PNG"},
     [OPTION_SOUNDFONT] = {"soundfont", 0, TEXT, 0, 0, NONE, FOR_PLAY | FOR_COMPOSE | FOR_REDO, "FILE", "soundfont for the WAV; \"none\" = the built-in synth"},
     [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE, NULL, "do not show the picture in the terminal"},
     [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},
     [OPTION_DATA] = {"data", 0, LIST, 0, 0, NONE, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "PATH[=WEIGHT]", "folder, .txt, .mid, .png or .jsonl; may be repeated"},
-    [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "folder of the new model"},
-    [OPTION_INIT] = {"init", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "start from this model's weights and tokenizers"},
+    [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN | FOR_IMPORT | FOR_EXPORT, "PATH", "folder of the new model (export: or a .gguf file)"},
+    [OPTION_INIT] = {"init", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "start from this model's weights and tokenizers; an imported text model is tuned on texts"},
     [OPTION_RESUME] = {"resume", 0, FLAG, 0, 1, 0, FOR_TRAIN, NULL, "go on from the last checkpoint in --out"},
     [OPTION_PRESET] = {"preset", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "size: tiny, small, default or large"},
     [OPTION_CONFIG] = {"config", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "folder with a config.json that gives the size"},
@@ -65,10 +112,10 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_TOKENS] = {"tokens", 0, REAL, 1, 1e13, 20e6, FOR_TRAIN, "N", "tokens in all"},
     [OPTION_BATCH] = {"batch", 0, INTEGER, 16, 1048576, 8192, FOR_TRAIN, "N", "tokens a step"},
     [OPTION_MICRO] = {"micro", 0, INTEGER, 16, 65536, 2048, FOR_TRAIN, "N", "tokens of one pass of one thread"},
-    [OPTION_RATE] = {"learning-rate", 0, REAL, 0.0000001, 1, 0.003, FOR_TRAIN, "X", "peak learning rate"},
+    [OPTION_RATE] = {"learning-rate", 0, REAL, 0.0000001, 1, 0.003, FOR_TRAIN, "X", "peak learning rate (tuning a text model: 0.0001)"},
     [OPTION_WARMUP] = {"warmup", 0, INTEGER, 0, 100000000, NONE, FOR_TRAIN, "N", "steps of warm-up (default: 3 % of the steps)"},
     [OPTION_DECAY] = {"decay", 0, INTEGER, 0, 100000000, NONE, FOR_TRAIN, "N", "steps of decay at the end (default: 25 % of the steps)"},
-    [OPTION_OPTIMIZER] = {"optimizer", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "muon (default) or adamw"},
+    [OPTION_OPTIMIZER] = {"optimizer", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "NAME", "muon (default) or adamw (default for tuning a text model)"},
     [OPTION_WEIGHT_DECAY] = {"weight-decay", 0, REAL, 0, 1, 0.1, FOR_TRAIN, "X", "decoupled weight decay of the matrices"},
     [OPTION_CLIP] = {"clip", 0, REAL, 0, 1000, 1, FOR_TRAIN, "X", "largest gradient norm; 0 = off"},
     [OPTION_VALID_EVERY] = {"valid-every", 0, INTEGER, 1, 100000000, 200, FOR_TRAIN, "N", "steps between validations"},
@@ -77,10 +124,14 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_VOCABULARY] = {"vocabulary", 0, INTEGER, 300, 65536, 4096, FOR_TRAIN | FOR_TOKENS, "N", "size of the text vocabulary"},
     [OPTION_COLOURS] = {"palette-colours", 0, INTEGER, 16, 4096, 1024, FOR_TRAIN, "N", "colours of the master palette"},
     [OPTION_PATTERNS] = {"patterns", 0, INTEGER, 64, 8192, 1536, FOR_TRAIN, "N", "patterns of the image codebook"},
-    [OPTION_STORE] = {"store", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "TYPE", "weights of the finished model: f16 (default), bf16 or f32"},
+    [OPTION_STORE] = {"store", 0, TEXT, 0, 0, NONE, FOR_TRAIN | FOR_IMPORT | FOR_EXPORT, "TYPE", "type of the stored weights: f16 (default; import: as the source), f32, bf16, in GGUF also q8_0"},
     [OPTION_SPLIT] = {"split", 0, TEXT, 0, 0, NONE, FOR_EVAL | FOR_TOKENS, "NAME", "train, valid or test (default: test)"},
-    [OPTION_TOKENIZER] = {"tokenizer", 0, TEXT, 0, 0, NONE, FOR_TOKENS, "FILE", "a tokenizer.json instead of the model's"},
-    [OPTION_SPECIALS] = {"specials", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "recognise special tokens in the text"},
+    [OPTION_TOKENIZER] = {"tokenizer", 0, TEXT, 0, 0, NONE, FOR_TOKENS, "FILE", "a tokenizer.json (or its folder, or a vocab.json with merges.txt beside it) instead of the model's"},
+    [OPTION_SPECIALS] = {"specials", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "encode: recognise special tokens in the text"},
+    [OPTION_ADD_SPECIALS] = {"add-special-tokens", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "put what the tokenizer's template wants around each text"},
+    [OPTION_SKIP_SPECIALS] = {"skip-special-tokens", 0, FLAG, 0, 1, 0, FOR_TOKENS, NULL, "leave special tokens out when decoding"},
+    [OPTION_CHAT] = {"chat", 0, FLAG, 0, 1, 0, FOR_WRITE, NULL, "the prompt is a turn of a conversation, in the form of the model's chat template; without a prompt, lines of standard input"},
+    [OPTION_SYSTEM] = {"system", 0, TEXT, 0, 0, NONE, FOR_WRITE, "TEXT", "with --chat: the system message (default: the template's own)"},
     [OPTION_BATCHED] = {"batched", 0, FLAG, 0, 1, 0, FOR_LOGITS, NULL, "through the training pass instead of the KV cache"},
 };
 
@@ -148,16 +199,35 @@ static bool set_number(const struct option *o, const char *text, struct option_v
     return true;
 }
 
+bool option_is_field(enum option_id id) { return TABLE[id].type == FIELD || TABLE[id].type == FIELD_FLAG; }
+
+/* A value for a field of struct generation: is it one that the field takes? */
+static bool check_field(enum option_id id, const char *text, struct error *error)
+{
+    char who[80];
+    struct generation probe = GENERATION_DEFAULT;
+    snprintf(who, sizeof who, "--%s", TABLE[id].name);
+    bool ok = generation_set_text(&probe, TABLE[id].name, text, who, error);
+    if (!ok && error->kind == ERROR_INPUT) error->kind = ERROR_USAGE;
+    generation_free(&probe);
+    return ok;
+}
+
 static bool set(enum option_id id, const char *text, struct arguments *out, struct error *error)
 {
     const struct option *o = &TABLE[id];
     struct option_value *value = &out->option[id];
-    if (value->given && o->type != LIST && o->type != FLAG) return error_set(error, ERROR_USAGE, "--%s: given twice; once is wanted", o->name);
+    bool flag = o->type == FLAG || o->type == FIELD_FLAG;
+    if (value->given && o->type != LIST && !flag) return error_set(error, ERROR_USAGE, "--%s: given twice; once is wanted", o->name);
     value->given = true;
     value->text = text;
-    if (o->type == FLAG) { value->number = 1; return true; }
+    if (flag) {
+        value->number = 1, value->text = "true";
+        return true;
+    }
     if (o->type == INTEGER || o->type == REAL) return set_number(o, text, value, error);
     if (text[0] == '\0' && id != OPTION_NEGATIVE_PROMPT) return error_set(error, ERROR_USAGE, "--%s: is empty; %s is wanted", o->name, o->value);
+    if (o->type == FIELD) return check_field(id, text, error);
     if (o->type == LIST) {
         if (value->n == VALUES_MOST) return error_set(error, ERROR_USAGE, "--%s: given more than %d times", o->name, VALUES_MOST);
         value->list[value->n++] = text;
@@ -180,7 +250,7 @@ static bool parse_option(int argc, char **argv, int *at, unsigned who, struct ar
         if (given[2] != '\0') value = given + 2;
     }
     if (id < 0) return false;
-    if (TABLE[id].type == FLAG) {
+    if (TABLE[id].type == FLAG || TABLE[id].type == FIELD_FLAG) {
         if (value != NULL) return error_set(error, ERROR_USAGE, "--%s: takes no value, but '%.60s' was given", TABLE[id].name, value);
     } else if (value == NULL) {
         if (*at + 1 >= argc) return error_set(error, ERROR_USAGE, "--%s: the value is missing; %s is wanted", TABLE[id].name, TABLE[id].value);
@@ -217,4 +287,12 @@ void options_help(unsigned who)
         if ((o->type == INTEGER || o->type == REAL) && !isnan(o->absent) && o->absent != 0) printf(" (%.15g)", o->absent);
         putchar('\n');
     }
+    if (!(TABLE[OPTION_SAMPLERS].verbs & who)) return;
+    printf("\nBefore a token is chosen, these steps run in this order, as far as they are asked for:\n");
+    int column = 0;
+    for (int i = 0; sampling_step(i) != NULL; i++) {
+        column += printf(column == 0 ? "  %s" : ", %s", sampling_step(i));
+        if (column > 90) putchar('\n'), column = 0;
+    }
+    if (column > 0) putchar('\n');
 }

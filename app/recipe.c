@@ -95,9 +95,11 @@ static bool read_ids(const cJSON *root, struct ids *out, struct error *error)
     return true;
 }
 
-/* A composed text's ids are the whole sequence from <idea> on: its words lie between the marks. */
+/* A composed text's ids are the whole sequence from <idea> on: its words lie between the marks. A filled text's are all of it, a
+ * written one's go on with the prompt. */
 static bool redo_text(const struct engine *e, const char *verb, const char *prompt, const struct ids *ids, struct piece *out, struct error *error)
 {
+    if (strcmp(verb, "fill") == 0) return bpe_decode(e->vocabulary.bpe, ids->id, ids->n, true, &out->text, error);
     if (strcmp(verb, "compose") != 0) return bytes_append_text(&out->text, prompt, error) && bpe_decode(e->vocabulary.bpe, ids->id, ids->n, true, &out->text, error);
     static const struct { int32_t from; const char *before, *after; } parts[] = {{SPECIAL_TEXT, "", "\n\n"}, {SPECIAL_MUSIC, "[tune: ", "]\n"}, {SPECIAL_IMAGE, "[picture: ", "]\n"}};
     for (size_t p = 0, at = 0; p < sizeof parts / sizeof *parts; p++) {

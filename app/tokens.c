@@ -18,12 +18,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A tokenizer.json, a folder with one, or GPT-2's pair by its vocab.json. */
+static bool load_tokenizer(const char *path, struct bpe **out, struct error *error)
+{
+    char folder[PATH_MAX];
+    const char *base = file_base(path);
+    if (file_is_folder(path)) return bpe_load_folder(path, out, error);
+    if (strcmp(base, "vocab.json") != 0) return bpe_load(path, out, error);
+    snprintf(folder, sizeof folder, "%.*s", base == path ? 1 : (int)(base - path), base == path ? "." : path);
+    return bpe_load_pair(folder, out, error);
+}
+
 static bool get_vocabulary(const struct arguments *a, struct vocabulary *v, struct error *error)
 {
     char folder[PATH_MAX];
     if (a->option[OPTION_TOKENIZER].text == NULL) return app_model_folder(a, folder, sizeof folder, error) && vocabulary_load(folder, v, error);
     struct bpe *bpe;
-    if (!bpe_load(a->option[OPTION_TOKENIZER].text, &bpe, error)) return false;
+    if (!load_tokenizer(a->option[OPTION_TOKENIZER].text, &bpe, error)) return false;
     vocabulary_join(v, bpe, NULL);
     return true;
 }
@@ -34,7 +45,10 @@ static bool encode_line(const struct vocabulary *v, const struct arguments *a, c
 {
     struct ids ids = {0};
     if (!cJSON_IsString(line)) return error_set(error, ERROR_INPUT, "no JSON string");
-    bool ok = bpe_encode(v->bpe, line->valuestring, strlen(line->valuestring), a->option[OPTION_SPECIALS].given, &ids, error) && bytes_append_byte(out, '[', error);
+    const struct ids *before = bpe_before(v->bpe), *after = bpe_after(v->bpe);
+    bool around = a->option[OPTION_ADD_SPECIALS].given;
+    bool ok = (!around || ids_append_many(&ids, before->id, before->n, error)) && bpe_encode(v->bpe, line->valuestring, strlen(line->valuestring), a->option[OPTION_SPECIALS].given, &ids, error) &&
+              (!around || ids_append_many(&ids, after->id, after->n, error)) && bytes_append_byte(out, '[', error);
     for (size_t i = 0; ok && i < ids.n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids.id[i]);
     ids_free(&ids);
     return ok && bytes_append_text(out, "]\n", error);
@@ -50,7 +64,7 @@ static bool decode_line(const struct vocabulary *v, const struct arguments *a, c
         bool is_id = cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < bpe_size(v->bpe) && floor(item->valuedouble) == item->valuedouble;
         ok = ok && (is_id || error_set(error, ERROR_INPUT, "not an id; 0 to %d is wanted", (int)bpe_size(v->bpe) - 1)) && ids_append(&ids, (int32_t)item->valuedouble, error);
     }
-    ok = ok && bpe_decode(v->bpe, ids.id, ids.n, !a->option[OPTION_SPECIALS].given, &text, error) && json_quote(out, bytes_text(&text), text.n, error) && bytes_append_byte(out, '\n', error);
+    ok = ok && bpe_decode(v->bpe, ids.id, ids.n, a->option[OPTION_SKIP_SPECIALS].given, &text, error) && json_quote(out, bytes_text(&text), text.n, error) && bytes_append_byte(out, '\n', error);
     ids_free(&ids);
     bytes_free(&text);
     return ok;

@@ -1,6 +1,6 @@
 /* train: from folders to a model in one command. Tokenizers first (skipped when they are there), then the core; stops on
  * SIGINT with a checkpoint, goes on with --resume. OUT is at all times a model that the other verbs can load. */
-#include "app/app.h"
+#include "app/folder.h"
 #include "core/blas.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -157,11 +157,32 @@ static bool train_codes(struct run *r, struct codes **out, struct error *error)
     return ok;
 }
 
+static bool data_suit(const struct run *r, struct error *error)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (!dataset_suits(&r->data[i], &r->vocabulary, error)) return false;
+    return true;
+}
+
+/* --out holds a fine-tuned text model already: a run that is resumed. */
+static bool is_text_model(const struct run *r) { return same_file(r->out, "config.json") && same_file(r->out, "tokenizer.json") && !same_file(r->out, "triptych.json"); }
+
+/* A text model keeps the small files that came with it. */
+static bool carry_over(const char *from, const char *to, struct error *error)
+{
+    static const char *const files[] = {"generation_config.json", "tokenizer_config.json", "chat_template.jinja"};
+    bool copied, ok = strcmp(from, to) == 0;
+    for (size_t i = 0; !ok && i < sizeof files / sizeof *files; i++)
+        if (!folder_copy(from, to, files[i], &copied, error)) return false;
+    return true;
+}
+
 static bool get_vocabulary(struct run *r, struct error *error)
 {
     const char *init = r->a->option[OPTION_INIT].text;
     if (same_file(r->out, "triptych.json")) return vocabulary_load(r->out, &r->vocabulary, error);    /* the last file that is written */
-    if (init != NULL) return vocabulary_load(init, &r->vocabulary, error) && vocabulary_save(&r->vocabulary, r->out, error);
+    if (init == NULL && is_text_model(r)) init = r->out;
+    if (init != NULL) return vocabulary_load(init, &r->vocabulary, error) && data_suit(r, error) && vocabulary_save(&r->vocabulary, r->out, error) && (r->vocabulary.joint || carry_over(init, r->out, error));
     struct bpe *bpe = NULL;
     struct codes *codes = NULL;
     if (!train_bpe(r, &bpe, error)) return false;
@@ -179,8 +200,10 @@ static bool get_model(struct run *r, struct error *error)
 {
     struct config config;
     const char *preset = r->a->option[OPTION_PRESET].text, *folder = r->a->option[OPTION_CONFIG].text, *init = r->a->option[OPTION_INIT].text;
+    if (init == NULL && !r->vocabulary.joint) init = r->out;
     if (init != NULL) {
         if (!model_load(init, &r->model, error)) return false;
+        if (!r->vocabulary.joint) vocabulary_edges(&r->vocabulary, r->model.config.bos, r->model.config.eos);
         if (r->model.config.V < r->vocabulary.size) return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", init, r->model.config.V, (int)r->vocabulary.size);
         return true;
     }
@@ -209,7 +232,7 @@ static bool write_generation_config(const struct run *r, struct error *error)
 static bool keep(void *context, const struct model *model, struct error *error)
 {
     const struct run *r = context;
-    return model_save(model, r->out, r->store, error) && vocabulary_save(&r->vocabulary, r->out, error) && write_generation_config(r, error);
+    return model_save(model, r->out, r->store, error) && vocabulary_save(&r->vocabulary, r->out, error) && (!r->vocabulary.joint || write_generation_config(r, error));
 }
 
 /* ---- progress ---- */
@@ -261,6 +284,13 @@ static bool set_options(const struct run *r, struct trainer_options *o, struct e
     return true;
 }
 
+/* A trained text model is tuned with AdamW and small steps, unless the options say otherwise. */
+static void be_gentle(const struct run *r, struct trainer_options *o)
+{
+    if (!r->a->option[OPTION_OPTIMIZER].given) o->optimizer.muon = false;
+    if (!r->a->option[OPTION_RATE].given) o->rate = 1e-4;
+}
+
 static bool set_store(struct run *r, struct error *error)
 {
     const char *name = r->a->option[OPTION_STORE].text;
@@ -268,6 +298,18 @@ static bool set_store(struct run *r, struct error *error)
     if (name == NULL || strcmp(name, "f16") == 0) return true;
     r->store = strcmp(name, "bf16") == 0 ? TENSOR_BF16 : TENSOR_F32;
     return r->store == TENSOR_BF16 || strcmp(name, "f32") == 0 || error_set(error, ERROR_USAGE, "--store: '%.20s' is unknown; f16, bf16 or f32 is wanted", name);
+}
+
+/* Unfinished files of a run that was killed. */
+static void sweep(const char *folder)
+{
+    struct file_list list = {0};
+    struct error ignored = {0};
+    char path[PATH_MAX];
+    if (!file_is_folder(folder) || !file_list_read(folder, &list, &ignored)) return;
+    for (size_t i = 0; i < list.n; i++)
+        if (file_has_extension(list.names[i], ".tmp") && file_join(path, sizeof path, folder, list.names[i], &ignored)) file_remove(path);
+    file_list_free(&list);
 }
 
 static bool prepare(struct run *r, struct error *error)
@@ -281,8 +323,18 @@ static bool prepare(struct run *r, struct error *error)
     if (!v[OPTION_RESUME].given && same_file(r->out, "checkpoints"))
         return error_set(error, ERROR_USAGE, "%s holds a training run; --resume goes on with it, another --out starts anew", r->out);
     if (!set_store(r, error) || !app_datasets(r->a, &r->data, &r->n, error)) return false;
+    char checkpoints[PATH_MAX];
+    if (!file_join(checkpoints, sizeof checkpoints, r->out, "checkpoints", error)) return false;
+    sweep(r->out), sweep(checkpoints);
     r->pool = threads_start((int)v[OPTION_THREADS].number, error);
     return r->pool != NULL && file_make_folder(r->out, error);
+}
+
+/* A text model's context may be longer than a pass: its pieces are made to fit both. */
+static int piece_most(const struct run *r)
+{
+    int micro = (int)r->a->option[OPTION_MICRO].number, T = r->model.config.T;
+    return r->vocabulary.joint || T < micro ? T : micro;
 }
 
 static bool encode_data(struct run *r, struct error *error)
@@ -292,7 +344,7 @@ static bool encode_data(struct run *r, struct error *error)
     for (size_t i = 0; r->sources != NULL && i < r->n; i++) {
         struct dataset *d = &r->data[i];
         d->seed = r->seed + 1000 + i;
-        if (!dataset_encode(d, &r->vocabulary, r->model.config.T, wanted, r->pool, error)) return false;
+        if (!dataset_encode(d, &r->vocabulary, piece_most(r), wanted, r->pool, error)) return false;
         r->sources[i] = dataset_source(d);
         uint64_t tokens = 0;
         for (size_t k = 0; k < d->pieces_n[SPLIT_TRAIN]; k++) tokens += d->pieces[SPLIT_TRAIN][k].payload.n;
@@ -306,6 +358,7 @@ static bool train(struct run *r, struct error *error)
 {
     struct trainer_options options;
     if (!prepare(r, error) || !set_options(r, &options, error) || !get_vocabulary(r, error) || !get_model(r, error) || !encode_data(r, error)) return false;
+    if (!r->vocabulary.joint) be_gentle(r, &options);
     struct stream stream = {.sources = r->sources, .n = r->n, .seed = r->seed, .T = r->model.config.T};
     struct trainer_hooks hooks = {.context = r, .report = report, .keep = keep, .stop = &app_stop};
     if (!r->quiet) app_say("model: %.2f M parameters, %d layers, %d wide; %ld steps of %d tokens; %s", (double)r->model.numbers / 1e6, r->model.config.L, r->model.config.C, options.steps, options.batch, blas_name());

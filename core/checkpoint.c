@@ -193,7 +193,7 @@ static bool read_state(const char *path, struct optimizer *o, struct stream *str
     bool ok = json_integer(root, "step", 0, LONG_MAX / 2, &step, error) && json_integer(root, "optimizer_step", 0, LONG_MAX / 2, &optimizer_step, error) &&
               json_integer(root, "tokens", 0, INT64_MAX, &tokens, error) && json_number(root, "seconds", 0, 1e12, &state->seconds, error) &&
               read_counters(root, stream, error);
-    state->best = INFINITY;
+    state->best = (double)INFINITY;
     if (ok && json_member(root, "best") != NULL) ok = json_number(root, "best", -1e300, 1e300, &state->best, error);
     cJSON_Delete(root);
     if (!ok) return error_prefix(error, "%s", path);

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_ROOM = 1 << 16 };
+
 static bool system_error(struct error *error, const char *path, const char *what)
 {
     return error_set(error, ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -22,7 +24,7 @@ static bool read_all(int fd, const char *path, size_t limit, struct bytes *out, 
 {
     size_t start = out->n;
     for (;;) {
-        if (!bytes_reserve(out, 1 << 16, error)) return false;
+        if (!bytes_reserve(out, READ_ROOM, error)) return false;
         ssize_t got = read(fd, out->data + out->n, out->capacity - out->n - 1);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return system_error(error, path, "cannot be read");
@@ -43,7 +45,7 @@ bool file_read(const char *path, size_t limit, struct bytes *out, struct error *
     bool ok = fstat(fd, &facts) == 0 || system_error(error, path, "cannot be examined");
     if (ok && S_ISDIR(facts.st_mode)) ok = error_set(error, ERROR_INPUT, "%s: is a folder; a file is wanted", path);
     if (ok && S_ISREG(facts.st_mode) && facts.st_size > 0 && (size_t)facts.st_size <= limit)
-        ok = bytes_reserve(out, (size_t)facts.st_size + 1, error);   /* one reservation for the usual case */
+        ok = bytes_reserve(out, (size_t)facts.st_size + 2 * READ_ROOM, error);   /* one reservation for the usual case: the last read finds room too */
     ok = ok && read_all(fd, path, limit, out, error);
     close(fd);
     return ok;
@@ -95,30 +97,39 @@ static bool is_special(const char *path)
     return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode);
 }
 
-static bool write_special(const char *path, const void *data, size_t n, struct error *error)
+bool file_begin(struct file_writer *writer, const char *path, struct error *error)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return system_error(error, path, "cannot be opened");
-    bool ok = write_all(fd, path, data, n, error);
-    return (close(fd) == 0 || (ok && system_error(error, path, "cannot be closed"))) && ok;
+    *writer = (struct file_writer){.file = -1};
+    if (file_is_folder(path)) return error_set(error, ERROR_IO, "%s: is a folder; a file name is wanted", path);
+    writer->in_place = is_special(path);
+    int length = snprintf(writer->path, sizeof writer->path, "%s", path);
+    int longer = snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", path, (long)getpid());
+    if (length < 0 || longer < 0 || (size_t)longer >= sizeof writer->temporary) return error_set(error, ERROR_IO, "%.80s…: the path is too long", path);
+    writer->file = writer->in_place ? open(path, O_WRONLY | O_CLOEXEC) : open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return writer->file >= 0 || system_error(error, path, writer->in_place ? "cannot be opened" : "cannot be created");
+}
+
+bool file_put(struct file_writer *writer, const void *data, size_t n, struct error *error)
+{
+    return write_all(writer->file, writer->path, data, n, error);
+}
+
+bool file_end(struct file_writer *writer, bool ok, struct error *error)
+{
+    if (writer->file < 0) return false;
+    if (!writer->in_place) ok = ok && (fsync(writer->file) == 0 || errno == EINVAL || system_error(error, writer->path, "cannot be synced"));
+    if (close(writer->file) != 0 && ok) ok = system_error(error, writer->path, "cannot be closed");
+    writer->file = -1;
+    if (writer->in_place) return ok;
+    ok = ok && file_rename(writer->temporary, writer->path, error);
+    if (!ok) unlink(writer->temporary);
+    return ok;
 }
 
 bool file_write(const char *path, const void *data, size_t n, struct error *error)
 {
-    if (file_is_folder(path)) return error_set(error, ERROR_IO, "%s: is a folder; a file name is wanted", path);
-    if (is_special(path)) return write_special(path, data, n, error);
-    char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return error_set(error, ERROR_IO, "%.80s…: the path is too long", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return system_error(error, path, "cannot be created");
-    bool ok = write_all(fd, path, data, n, error);
-    ok = ok && (fsync(fd) == 0 || errno == EINVAL || system_error(error, path, "cannot be synced"));
-    if (close(fd) != 0 && ok) ok = system_error(error, path, "cannot be closed");
-    ok = ok && file_rename(temporary, path, error);
-    if (!ok) unlink(temporary);
-    return ok;
+    struct file_writer writer;
+    return file_begin(&writer, path, error) && file_end(&writer, file_put(&writer, data, n, error), error);
 }
 
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }

@@ -24,6 +24,17 @@ bool file_read(const char *path, size_t limit, struct bytes *out, struct error *
 /* Write n bytes so that `path` is at every moment the old file or the whole new one. */
 bool file_write(const char *path, const void *data, size_t n, struct error *error);
 
+/* The same in pieces, for files too large to be put together in memory: file_begin, any number of file_put, and file_end, which
+ * replaces the old file when `ok` and all went well, else leaves it and removes what was written. */
+struct file_writer {
+    int file;
+    bool in_place;                    /* a device or a pipe */
+    char path[4096], temporary[4096];
+};
+bool file_begin(struct file_writer *writer, const char *path, struct error *error);
+bool file_put(struct file_writer *writer, const void *data, size_t n, struct error *error);
+bool file_end(struct file_writer *writer, bool ok, struct error *error);
+
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 

@@ -1,111 +1,152 @@
-/* Making a sequence; see generate.h. */
+/* Making sequences; see generate.h. Requests that have ended leave the batch; the others go on in their session sequences. */
 #include "core/generate.h"
+#include "core/generate_inside.h"
 #include "core/mem.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { CLOSING_MOST = 8 };
 
-struct run {
-    struct session *session;
-    int first;
-    const struct generate_request *q;
-    struct sampling_scratch *scratch;
-    float *logits, *uncond;   /* (V) each, side by side */
-    uint8_t *allowed;         /* (V) */
-    struct ids *out;
-    size_t start;             /* where this sequence starts in *out */
-    double log_probability;
-    bool scored;              /* log_probability is wanted */
-    bool ended;
-};
+int generate_sequences(const struct generation *options, int n) { return options->guidance_scale != 1 ? 2 * n : n; }
 
-static double log_probability_of(const float *logits, int V, int32_t id)
+int generate_length(const struct generate_request *q)
 {
-    float most = logits[0];
-    double sum = 0;
-    for (int i = 1; i < V; i++) most = logits[i] > most ? logits[i] : most;
-    for (int i = 0; i < V; i++) sum += exp((double)(logits[i] - most));
-    return (double)(logits[id] - most) - log(sum);
+    size_t longer = q->options->guidance_scale != 1 && q->negative_n > q->prompt_n ? q->negative_n - q->prompt_n : 0;
+    return (int)(q->last + longer);
 }
 
-/* Feed one id to the sequence (and its unguided twin) and get the logits behind it. */
-static bool feed(struct run *r, int32_t id, bool guided, struct error *error)
+bool generate_take(struct generate_row *r, int32_t id, struct error *error)
 {
-    const int sequences[2] = {r->first, r->first + 1};
-    const int32_t ids[2] = {id, id};
-    return session_step(r->session, guided ? 2 : 1, sequences, ids, r->logits, error);
-}
-
-static bool take(struct run *r, int32_t id, struct error *error)
-{
+    const struct generate_request *q = r->q;
     if (!ids_append(r->out, id, error)) return false;
-    if (id == r->q->sampling->eos) r->ended = true;
-    else if (r->q->constraint != NULL) r->q->constraint->taken(r->q->constraint->context, id);
-    if (r->q->on_token != NULL && !r->q->on_token(r->q->on_token_context, id)) r->ended = true;
+    if (q->constraint != NULL && !ids_have(&q->options->sampling.eos, id)) q->constraint->taken(q->constraint->context, id);
+    r->ended = stopping_hit(&r->stopping, r->out->id + r->start, r->out->n - r->start);
+    if (q->on_token != NULL && !q->on_token(q->on_token_context, id)) r->ended = true;
     return true;
 }
 
-/* Close a constrained piece when only just enough room for it is left; true when it was closed. */
-static bool close_piece(struct run *r, size_t left, bool *closed, struct error *error)
+/* Close a constrained piece when only just enough room for it is left; it has ended then. */
+static bool close_piece(struct generate_row *r, struct error *error)
 {
     int32_t ids[CLOSING_MOST];
     const struct generate_constraint *c = r->q->constraint;
-    *closed = false;
+    size_t left = r->q->last - (r->out->n - r->start);
     if (c == NULL || c->closing == NULL || left > CLOSING_MOST + 1) return true;
     int n = c->closing(c->context, ids, CLOSING_MOST);
     if ((size_t)n + 1 < left) return true;
     for (int i = 0; i < n && !r->ended; i++)
-        if (!take(r, ids[i], error)) return false;
-    if (!r->ended && r->q->sampling->eos >= 0 && !take(r, r->q->sampling->eos, error)) return false;
-    *closed = true;
+        if (!generate_take(r, ids[i], error)) return false;
+    const struct ids *eos = &r->q->options->sampling.eos;
+    if (!r->ended && eos->n > 0 && !generate_take(r, eos->id[0], error)) return false;
+    r->ended = true;
     return true;
 }
 
-static bool loop(struct run *r, struct error *error)
+bool generate_choose(struct generate_row *r, float *logits, struct sampling_scratch *scratch, struct error *error)
 {
     const struct generate_request *q = r->q;
-    int V = r->scratch->V;
-    bool guided = q->guidance_scale != 1, closed = false;
-    for (size_t made = 0; made < q->max_new_tokens && !r->ended; made++) {
-        if (!close_piece(r, q->max_new_tokens - made, &closed, error)) return false;
-        if (closed) break;
-        if (guided) sampling_guide(r->logits, r->uncond, V, q->guidance_scale, r->scratch);
-        struct sampling_context context = {.ids = r->out->id + r->start, .n = r->out->n - r->start, .prompt = q->prompt_n,
-            .last = q->prompt_n + q->max_new_tokens, .piece = q->piece};
-        if (q->constraint != NULL) {
-            memset(r->allowed, 0, (size_t)V);
-            q->constraint->allowed(q->constraint->context, r->allowed);
-            context.allowed = r->allowed;
-        }
-        if (r->scored) memcpy(r->uncond, r->logits, (size_t)V * sizeof *r->logits);        /* the chain works in place */
-        int32_t id = sampling_choose(q->sampling, &context, r->scratch, r->logits);
-        if (r->scored) r->log_probability += log_probability_of(r->uncond, V, id);
-        if (!take(r, id, error)) return false;
-        if (!r->ended && made + 1 < q->max_new_tokens && !feed(r, id, guided, error)) return false;
+    if (!close_piece(r, error)) return false;
+    if (r->ended) return true;
+    struct sampling_context context = {.ids = r->out->id + r->start, .n = r->out->n - r->start, .prompt = q->prompt_n, .last = q->last,
+        .piece = q->piece, .mirostat = &r->mirostat};
+    if (q->constraint != NULL) {
+        memset(r->allowed, 0, (size_t)scratch->V);
+        q->constraint->allowed(q->constraint->context, r->allowed);
+        context.allowed = r->allowed;
+    }
+    r->next = sampling_choose(&q->options->sampling, &context, scratch, logits);
+    if (q->on_scores != NULL && !q->on_scores(q->on_scores_context, logits, error)) return false;
+    return generate_take(r, r->next, error);
+}
+
+struct batch_run {
+    struct session *session;
+    struct generate_row *rows;   /* (n) */
+    int n;
+    bool guided;
+    int *sequences;              /* (2n) of one step: the rows', then their unguided twins' */
+    int32_t *ids;                /* (2n) */
+    float *logits;               /* (2n, V) */
+    struct sampling_scratch *scratch;
+};
+
+/* Feed the prompts; equal ones one after the other (several sequences from one prompt) are fed once and copied. */
+static bool feed_prompts(struct batch_run *b, struct error *error)
+{
+    size_t V = (size_t)b->scratch->V;
+    for (int i = 0; i < b->n; i++) {
+        const struct generate_request *q = b->rows[i].q;
+        bool same = i > 0 && q->prompt == b->rows[i - 1].q->prompt && q->prompt_n == b->rows[i - 1].q->prompt_n;
+        const int32_t *negative = q->negative_n > 0 ? q->negative : q->prompt + q->prompt_n - 1;
+        float *logits = b->logits + (size_t)i * V, *twin = b->logits + (size_t)(b->n + i) * V;
+        session_cut(b->session, i, 0);
+        if (same) session_copy(b->session, i - 1, i);
+        else if (!session_feed(b->session, i, q->prompt, q->prompt_n, false, logits, error)) return false;
+        if (same) memcpy(logits, b->rows[i - 1].first, V * sizeof *logits);
+        b->rows[i].first = logits;
+        if (!b->guided) continue;
+        session_cut(b->session, b->n + i, 0);
+        if (!session_feed(b->session, b->n + i, negative, q->negative_n > 0 ? q->negative_n : 1, false, twin, error)) return false;
     }
     return true;
 }
 
-bool generate(struct session *session, int first, const struct generate_request *q, struct sampling_scratch *scratch,
-              struct ids *out, double *log_probability, struct error *error)
+/* Choose for every row that goes on, and run the model on what was chosen; *live is how many still go on. Row k of the logits
+ * belongs to the k-th live row. */
+static bool step(struct batch_run *b, int *live, struct error *error)
 {
-    struct run r = {.session = session, .first = first, .q = q, .scratch = scratch, .out = out, .start = out->n};
-    bool guided = q->guidance_scale != 1;
-    r.scored = log_probability != NULL && !guided;
-    r.logits = mem_alloc(2 * (size_t)scratch->V, sizeof *r.logits, error);
-    r.uncond = r.logits + scratch->V;
-    r.allowed = mem_alloc((size_t)scratch->V, 1, error);
-    bool ok = r.logits != NULL && r.allowed != NULL;
-    if (ok && q->prompt_n == 0) ok = error_set(error, ERROR_INPUT, "generate: the prompt is empty; at least one id is wanted");
-    session_cut(session, first, 0);
-    if (guided) session_cut(session, first + 1, 0);
-    ok = ok && ids_append_many(out, q->prompt, q->prompt_n, error) && session_feed(session, first, q->prompt, q->prompt_n, false, r.logits, error);
-    if (ok && guided) ok = session_feed(session, first + 1, q->negative, q->negative_n, false, r.uncond, error);
-    ok = ok && loop(&r, error);
-    if (log_probability != NULL) *log_probability = r.log_probability;
-    mem_free(r.logits);
-    mem_free(r.allowed);
+    size_t V = (size_t)b->scratch->V;
+    int was = *live, at = 0, now = 0;
+    for (int i = 0; i < b->n; i++) {
+        struct generate_row *r = &b->rows[i];
+        if (r->ended) continue;
+        float *logits = b->logits + (size_t)at * V;
+        if (b->guided) sampling_guide(logits, b->logits + (size_t)(was + at) * V, (int)V, r->q->options->guidance_scale, b->scratch);
+        at++;
+        if (!generate_choose(r, logits, b->scratch, error)) return false;
+        if (!r->ended) b->sequences[now] = i, b->ids[now++] = r->next;
+    }
+    *live = now;
+    for (int k = 0; k < now && b->guided; k++) b->sequences[now + k] = b->n + b->sequences[k], b->ids[now + k] = b->ids[k];
+    int rows = b->guided ? 2 * now : now;
+    for (int k = 0; k < now; k++)
+        if (b->rows[b->sequences[k]].q->runs != NULL) ++*b->rows[b->sequences[k]].q->runs;
+    return rows == 0 || session_step(b->session, rows, b->sequences, b->ids, b->logits, error);
+}
+
+static bool run(struct batch_run *b, struct error *error)
+{
+    int live = b->n;
+    bool lookup = b->n == 1 && b->rows[0].q->options->prompt_lookup_num_tokens > 0;
+    if (!feed_prompts(b, error)) return false;
+    if (lookup) return generate_by_lookup(b->session, &b->rows[0], b->logits, b->scratch, error);
+    while (live > 0)
+        if (!step(b, &live, error)) return false;
+    return true;
+}
+
+static bool start_row(struct generate_row *r, const struct generate_request *q, struct ids *out, int V, struct error *error)
+{
+    *r = (struct generate_row){.q = q, .out = out, .start = out->n, .stopping = stopping_start(q->options, q->last, q->token, q->token_context)};
+    if (q->prompt_n == 0) return error_set(error, ERROR_INPUT, "generate: the prompt is empty; at least one id is wanted");
+    if (q->last <= q->prompt_n) return error_set(error, ERROR_INPUT, "generate: %zu ids with a prompt of %zu; more are wanted", q->last, q->prompt_n);
+    if (q->constraint != NULL && (r->allowed = mem_alloc((size_t)V, 1, error)) == NULL) return false;
+    if (q->constraint != NULL) q->constraint->restart(q->constraint->context);
+    return ids_append_many(out, q->prompt, q->prompt_n, error);
+}
+
+bool generate(struct session *session, const struct generate_request *requests, int n, struct sampling_scratch *scratch, struct ids *const *out, struct error *error)
+{
+    size_t rows = (size_t)(n < 1 ? 1 : n);
+    struct batch_run b = {.session = session, .n = n, .scratch = scratch, .guided = n > 0 && requests[0].options->guidance_scale != 1};
+    b.rows = mem_alloc(rows, sizeof *b.rows, error);
+    b.sequences = mem_alloc(2 * rows, sizeof *b.sequences, error);
+    b.ids = mem_alloc(2 * rows, sizeof *b.ids, error);
+    b.logits = mem_alloc((b.guided ? 2 : 1) * rows * (size_t)scratch->V, sizeof *b.logits, error);
+    bool ok = b.rows != NULL && b.sequences != NULL && b.ids != NULL && b.logits != NULL;
+    for (int i = 0; ok && i < n; i++) ok = start_row(&b.rows[i], &requests[i], out[i], scratch->V, error);
+    ok = ok && run(&b, error);
+    for (int i = 0; b.rows != NULL && i < n; i++) mem_free(b.rows[i].allowed);
+    mem_free(b.rows), mem_free(b.sequences), mem_free(b.ids), mem_free(b.logits);
     return ok;
 }

@@ -37,3 +37,26 @@ void ids_free(struct ids *ids)
     mem_free(ids->id);
     *ids = (struct ids){0};
 }
+
+bool ids_have(const struct ids *ids, int32_t id)
+{
+    for (size_t i = 0; i < ids->n; i++)
+        if (ids->id[i] == id) return true;
+    return false;
+}
+
+struct ids *ids_list_add(struct ids_list *lists, struct error *error)
+{
+    struct ids *list = mem_resize(lists->list, lists->n + 1, sizeof *list, error);
+    if (list == NULL) return NULL;
+    lists->list = list;
+    list[lists->n] = (struct ids){0};
+    return &list[lists->n++];
+}
+
+void ids_list_free(struct ids_list *lists)
+{
+    for (size_t i = 0; i < lists->n; i++) ids_free(&lists->list[i]);
+    mem_free(lists->list);
+    *lists = (struct ids_list){0};
+}

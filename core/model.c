@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/random.h"
+#include "core/weights.h"
 
 #include <limits.h>
 #include <math.h>
@@ -184,15 +185,15 @@ static void transpose(const float *in, int rows, int cols, float *out)
         for (long c = 0; c < cols; c++) out[c * rows + r] = in[r * cols + c];
 }
 
-/* A file's tensor into the block; `turn` is room for a matrix that files hold transposed. */
-static bool fill(const struct parameter *p, const struct tensor *tensor, float *to, float *turn, struct error *error)
+bool model_parameter_fill(const struct parameter *p, const struct tensor *tensor, float *to, float *turn, struct error *error)
 {
-    if (!tensor_floats(tensor, p->transposed ? turn : to, error)) return false;
+    const int64_t shape[2] = {p->transposed ? p->cols : p->rows, p->transposed ? p->rows : p->cols};
+    if (!tensor_has_shape(tensor, p->cols > 0 ? 2 : 1, shape, error) || !tensor_floats(tensor, p->transposed ? turn : to, error)) return false;
     if (p->transposed) transpose(turn, p->cols, p->rows, to);
     return true;
 }
 
-static size_t largest_transposed(const struct model *model)
+size_t model_turn_room(const struct model *model)
 {
     size_t most = 0;
     for (size_t i = 0; i < model->n; i++)
@@ -203,43 +204,23 @@ static size_t largest_transposed(const struct model *model)
 bool model_block_read(const struct model *model, const struct safetensors *file, const char *prefix, float *block, struct error *error)
 {
     char name[128];
-    float *turn = mem_alloc(largest_transposed(model), sizeof *turn, error);
+    float *turn = mem_alloc(model_turn_room(model), sizeof *turn, error);
     bool ok = turn != NULL;
     for (size_t i = 0; ok && i < model->n; i++) {
         const struct parameter *p = &model->parameters[i];
-        const int64_t shape[2] = {p->transposed ? p->cols : p->rows, p->transposed ? p->rows : p->cols};
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
-        const struct tensor *tensor = safetensors_need(file, name, p->cols > 0 ? 2 : 1, shape, error);
-        ok = tensor != NULL && fill(p, tensor, block + p->at, turn, error);
+        const struct tensor *tensor = safetensors_find(file, name);
+        ok = tensor != NULL ? model_parameter_fill(p, tensor, block + p->at, turn, error) : error_set(error, ERROR_INPUT, "safetensors: tensor %s is missing", name);
     }
     mem_free(turn);
     return ok;
 }
 
-/* A tied model may carry its head a second time; any other tensor that the table does not name is an error. */
-static bool refuse_extra(const struct model *model, const struct safetensors *file, struct error *error)
-{
-    for (size_t k = 0; k < file->n; k++) {
-        bool known = model->config.tied && strcmp(file->tensors[k].name, "lm_head.weight") == 0;
-        for (size_t i = 0; !known && i < model->n; i++) known = strcmp(file->tensors[k].name, model->parameters[i].name) == 0;
-        if (!known) return error_set(error, ERROR_INPUT, "safetensors: tensor %.80s is not part of this model", file->tensors[k].name);
-    }
-    return true;
-}
-
 bool model_load(const char *folder, struct model *model, struct error *error)
 {
     struct config config;
-    char path[PATH_MAX];
-    struct safetensors file = {0};
     *model = (struct model){0};
-    bool ok = config_read(folder, &config, error) && file_join(path, sizeof path, folder, "model.safetensors", error) &&
-              safetensors_read(path, &file, error);
-    if (ok) {
-        ok = model_init(model, &config, error) && refuse_extra(model, &file, error) && model_block_read(model, &file, "", model->weights, error);
-        if (!ok) error_prefix(error, "%s", path);
-    }
-    safetensors_free(&file);
+    bool ok = config_read(folder, &config, error) && model_init(model, &config, error) && weights_read(folder, model, error);
     if (!ok) model_free(model);
     return ok;
 }
@@ -272,7 +253,7 @@ bool model_save(const struct model *model, const char *folder, enum tensor_type 
     char path[PATH_MAX];
     struct bytes text = {0};
     struct tensor *tensors = mem_alloc(model->n, sizeof *tensors, error);
-    size_t per_number = (largest_transposed(model) > 0 ? sizeof(float) : 0) + (type == TENSOR_F32 ? 0 : sizeof(uint16_t)), used = 0;
+    size_t per_number = (model_turn_room(model) > 0 ? sizeof(float) : 0) + (type == TENSOR_F32 ? 0 : sizeof(uint16_t)), used = 0;
     uint8_t *room = mem_alloc(model->numbers + 16 * model->n, per_number, error);
     bool ok = tensors != NULL && room != NULL && file_make_folder(folder, error);
     for (size_t i = 0; ok && i < model->n; i++) used += entry(model, &model->parameters[i], type, room + used, &tensors[i]);

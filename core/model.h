@@ -65,7 +65,7 @@ void model_free(struct model *model);
  * 1/sqrt(2L), as GPT-2), norms 1. */
 void model_randomize(struct model *model, uint64_t seed);
 
-/* config.json and model.safetensors of a folder. Missing or extra tensors are errors. */
+/* config.json and the weights of a folder; see weights.h. Missing or extra tensors are errors. */
 bool model_load(const char *folder, struct model *model, struct error *error);
 
 /* Write both; `type` is TENSOR_F32, TENSOR_F16 or TENSOR_BF16. */
@@ -80,6 +80,10 @@ float *model_norm_bias(const struct model *model, const float *block);  /* (C); 
 float *model_head(const struct model *model, const float *block);       /* (V, C): the embedding table when tied */
 
 size_t parameter_count(const struct parameter *parameter);          /* numbers in it */
+
+/* A file's tensor, which must have the parameter's shape, into its place; `turn` (model_turn_room floats) is for those that files hold transposed. */
+bool model_parameter_fill(const struct parameter *parameter, const struct tensor *tensor, float *to, float *turn, struct error *error);
+size_t model_turn_room(const struct model *model);
 
 /* Fill / read a block from safetensors by the table (prefix + name): gradients, moments. */
 bool model_block_read(const struct model *model, const struct safetensors *file, const char *prefix, float *block, struct error *error);

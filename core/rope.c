@@ -30,7 +30,7 @@ static double llama3(const struct rope_scaling *s, double plain)
     return (1 - smooth) * plain / s->factor + smooth * plain;
 }
 
-static float frequency(const struct config *c, int i)
+float rope_frequency(const struct config *c, int i)
 {
     float plain = (float)(1.0 / pow(c->rope_theta, (double)(2 * i) / c->D));
     switch (c->rope_scaling.kind) {
@@ -46,7 +46,7 @@ void rope_table(const struct config *c, int T, float *table)
     if (c->learned_positions) return;
     double scale = c->rope_scaling.kind == ROPE_YARN ? c->rope_scaling.attention : 1;
     for (int i = 0; i < c->D / 2; i++) {
-        float turn = frequency(c, i);
+        float turn = rope_frequency(c, i);
         for (int t = 0; t < T; t++) {
             float angle = (float)t * turn;
             table[(long)t * c->D + 2 * i] = (float)(cos((double)angle) * scale);

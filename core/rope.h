@@ -14,6 +14,9 @@
 
 #include "core/config.h"
 
+/* How far pair i (below D/2) turns from one position to the next. */
+float rope_frequency(const struct config *config, int i);
+
 /* Cosine and sine of every pair's angle at positions 0 … T-1, in float32 as Hugging Face computes them. Does nothing for a model with
  * learned positions. */
 void rope_table(const struct config *config, int T, float *table /* (T, D/2, 2) */);

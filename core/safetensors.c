@@ -13,7 +13,7 @@ enum { HEADER_MOST = 16 << 20, TENSORS_MOST = 20000, NAME_MOST = 512, ALIGN = 64
 
 static const struct { const char *name; size_t size; } TYPES[TENSOR_TYPES] = {
     [TENSOR_F32] = {"F32", 4}, [TENSOR_F16] = {"F16", 2}, [TENSOR_BF16] = {"BF16", 2}, [TENSOR_I64] = {"I64", 8},
-    [TENSOR_I32] = {"I32", 4}, [TENSOR_U16] = {"U16", 2}, [TENSOR_U8] = {"U8", 1},
+    [TENSOR_I32] = {"I32", 4}, [TENSOR_U16] = {"U16", 2}, [TENSOR_U8] = {"U8", 1}, [TENSOR_BOOL] = {"BOOL", 1},
 };
 
 size_t tensor_type_size(enum tensor_type type) { return TYPES[type].size; }
@@ -46,7 +46,7 @@ static bool read_type(const cJSON *entry, struct tensor *tensor, struct error *e
         tensor->type = (enum tensor_type)t;
         return true;
     }
-    return bad(error, tensor->name, "dtype is unknown; F32, F16, BF16, I64, I32, U16 or U8 is wanted");
+    return bad(error, tensor->name, "dtype is unknown; F32, F16, BF16, I64, I32, U16, U8 or BOOL is wanted");
 }
 
 static bool read_shape(const cJSON *entry, struct tensor *tensor, size_t *bytes, struct error *error)
@@ -172,24 +172,26 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
     return item == NULL ? NULL : item->valuestring;
 }
 
-const struct tensor *safetensors_need(const struct safetensors *file, const char *name, int rank, const int64_t *shape, struct error *error)
+bool tensor_has_shape(const struct tensor *tensor, int rank, const int64_t *shape, struct error *error)
 {
-    const struct tensor *tensor = safetensors_find(file, name);
-    if (tensor == NULL) {
-        error_set(error, ERROR_INPUT, "safetensors: tensor %s is missing", name);
-        return NULL;
-    }
     bool fits = tensor->rank == rank;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] < 0 || tensor->shape[i] == shape[i];
-    if (fits) return tensor;
+    if (fits) return true;
     struct bytes found = {0}, want = {0};
     struct error ignored = {0};
     for (int i = 0; i < tensor->rank; i++) (void)bytes_printf(&found, &ignored, " %lld", (long long)tensor->shape[i]);
     for (int i = 0; i < rank; i++) (void)bytes_printf(&want, &ignored, " %lld", (long long)shape[i]);
-    error_set(error, ERROR_INPUT, "safetensors: tensor %s has shape (%s ); (%s ) is wanted", name, bytes_text(&found), bytes_text(&want));
+    error_set(error, ERROR_INPUT, "safetensors: tensor %.80s has shape (%s ); (%s ) is wanted", tensor->name, bytes_text(&found), bytes_text(&want));
     bytes_free(&found);
     bytes_free(&want);
-    return NULL;
+    return false;
+}
+
+const struct tensor *safetensors_need(const struct safetensors *file, const char *name, int rank, const int64_t *shape, struct error *error)
+{
+    const struct tensor *tensor = safetensors_find(file, name);
+    if (tensor == NULL) error_set(error, ERROR_INPUT, "safetensors: tensor %s is missing", name);
+    return tensor != NULL && tensor_has_shape(tensor, rank, shape, error) ? tensor : NULL;
 }
 
 float float_from_bfloat(uint16_t bits)
@@ -269,22 +271,35 @@ static bool print_header(const struct tensor *tensors, size_t n, const char *con
     return ok && bytes_append_byte(out, '}', error);
 }
 
-bool safetensors_print(const struct tensor *tensors, size_t n, const char *const *metadata, struct bytes *out, struct error *error)
+/* The header's length, the header, and spaces up to where the data start. */
+static bool print_start(const struct tensor *tensors, size_t n, const char *const *metadata, struct bytes *out, struct error *error)
 {
     struct bytes header = {0};
     bool ok = print_header(tensors, n, metadata, &header, error);
     while (ok && (header.n + 8) % ALIGN != 0) ok = bytes_append_byte(&header, ' ', error);
     for (int i = 0; ok && i < 8; i++) ok = bytes_append_byte(out, (unsigned)(header.n >> (8 * i) & 0xffu), error);
     ok = ok && bytes_append(out, header.data, header.n, error);
-    for (size_t i = 0; ok && i < n; i++) ok = bytes_append(out, tensors[i].data, tensors[i].bytes, error);
     bytes_free(&header);
+    return ok;
+}
+
+bool safetensors_print(const struct tensor *tensors, size_t n, const char *const *metadata, struct bytes *out, struct error *error)
+{
+    bool ok = print_start(tensors, n, metadata, out, error);
+    for (size_t i = 0; ok && i < n; i++) ok = bytes_append(out, tensors[i].data, tensors[i].bytes, error);
     return ok;
 }
 
 bool safetensors_write(const char *path, const struct tensor *tensors, size_t n, const char *const *metadata, struct error *error)
 {
-    struct bytes out = {0};
-    bool ok = safetensors_print(tensors, n, metadata, &out, error) && file_write(path, out.data, out.n, error);
-    bytes_free(&out);
+    struct file_writer writer;
+    struct bytes start = {0};
+    bool ok = print_start(tensors, n, metadata, &start, error) && file_begin(&writer, path, error);
+    if (ok) {
+        ok = file_put(&writer, start.data, start.n, error);
+        for (size_t i = 0; ok && i < n; i++) ok = file_put(&writer, tensors[i].data, tensors[i].bytes, error);
+        ok = file_end(&writer, ok, error);
+    }
+    bytes_free(&start);
     return ok;
 }

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I64, TENSOR_I32, TENSOR_U16, TENSOR_U8, TENSOR_TYPES };
+enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I64, TENSOR_I32, TENSOR_U16, TENSOR_U8, TENSOR_BOOL, TENSOR_TYPES };
 enum { TENSOR_RANK_MOST = 4 };
 
 struct tensor {
@@ -46,6 +46,7 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
 /* Find a tensor that must be there with this rank and shape; -1 in `shape` accepts any size. */
 const struct tensor *safetensors_need(const struct safetensors *file, const char *name, int rank, const int64_t *shape, struct error *error);
 
+bool tensor_has_shape(const struct tensor *tensor, int rank, const int64_t *shape, struct error *error);
 int64_t tensor_count(const struct tensor *tensor);         /* numbers in it */
 size_t tensor_type_size(enum tensor_type type);
 

@@ -34,6 +34,7 @@ struct session {
     float *att;              /* (rows_most, H D) */
     float *up, *h;           /* (rows_most, 2F; F with GELU), (rows_most, F) */
     float *scores;           /* (parts, room) */
+    float *hidden;           /* where states behind the last norm are kept, borrowed; NULL: they are not */
     struct rounded rounded;  /* int8: (rows_most, the widest k) */
     struct row *rows;        /* (rows_most) */
     /* the phase at hand */
@@ -104,6 +105,8 @@ void session_stop(struct session *s)
 }
 
 /* ---- the cache ---- */
+
+void session_keep_hidden(struct session *s, float *rows) { s->hidden = rows; }
 
 int session_length(const struct session *session, int s) { return session->at[s]; }
 void session_cut(struct session *session, int s, int length) { if (length < session->at[s]) session->at[s] = length; }
@@ -281,6 +284,10 @@ static void run(struct session *s, int n, int first_wanted, float *logits)
     if (first_wanted > 0) memmove(s->x, s->x + (long)first_wanted * c->C, (size_t)(n - first_wanted) * (size_t)c->C * sizeof *s->x);
     s->n = n - first_wanted;
     norm(s, model_norm(s->model, weights), model_norm_bias(s->model, weights));
+    if (s->hidden != NULL) {
+        memcpy(s->hidden, s->normed, (size_t)s->n * (size_t)c->C * sizeof *s->hidden);
+        s->hidden += (long)s->n * c->C;
+    }
     linear(s, s->normed, &s->packed->head, NULL, logits, false);
 }
 

@@ -35,4 +35,8 @@ bool session_feed(struct session *session, int s, const int32_t *ids, size_t n, 
 /* Append one id to each of n different sequences; logits (n, V). */
 bool session_step(struct session *session, int n, const int *sequences, const int32_t *ids, float *logits, struct error *error);
 
+/* From now on every row whose logits are asked for also leaves its state behind the last norm in `rows` (C numbers each, one row
+ * behind the other); NULL switches it off. */
+void session_keep_hidden(struct session *session, float *rows);
+
 #endif

@@ -60,7 +60,7 @@ static bool start(struct trainer *t, struct error *error)
         ok = t->slabs[i] != NULL && t->gradients[i] != NULL;
     }
     for (int i = 0; ok && i < t->micros; i++) ok = batch_init(&t->batches[i], o->micro, error);
-    t->state.best = INFINITY;
+    t->state.best = (double)INFINITY;
     return ok && optimizer_init(&t->optimizer, t->model, &o->optimizer, t->workers, error);
 }
 

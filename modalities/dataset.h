@@ -59,6 +59,9 @@ struct dataset {
 bool dataset_scan(const char *path, struct dataset *out, struct error *error);
 void dataset_free(struct dataset *dataset);
 
+/* A text model has no ids for tunes, pictures and ideas: false with a message when there are some. */
+bool dataset_suits(const struct dataset *dataset, const struct vocabulary *v, struct error *error);
+
 /* Make the pieces of the splits marked in `wanted`, of at most T positions. Files that cannot be read are counted and
  * left out; it is an error when none can. */
 bool dataset_encode(struct dataset *dataset, const struct vocabulary *v, int T, const bool wanted[SPLITS], struct threads *pool, struct error *error);

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5;
-enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5 };
+static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
+enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5, MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
 struct job { struct dataset *d; const struct dataset_item **items; struct made *made; int most; };
@@ -149,7 +149,7 @@ static void make(void *context, int index, int worker)
     if (ok && item->kind == ITEM_MUSIC) ok = make_music(job, &piece, m, error);
     if (ok && item->kind == ITEM_IMAGE) ok = make_image(job, &piece, m, error);
     if (!ok && item->path != NULL && strstr(error->text, item->path) == NULL) error_prefix(error, "%s", item->path);
-    for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA; i++)
+    for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA && job->d->vocabulary->joint; i++)
         ok = make_captions(job->d->vocabulary, item, &m->pieces[i], m->n > 1, error);
     piece_free(&piece);
 }
@@ -226,10 +226,19 @@ static bool run(struct dataset *d, struct job *job, size_t n, struct threads *po
     return share_out(d, error);
 }
 
+bool dataset_suits(const struct dataset *d, const struct vocabulary *v, struct error *error)
+{
+    static const char *const names[] = {[ITEM_TEXT] = "texts", [ITEM_MUSIC] = "music", [ITEM_IMAGE] = "pictures", [ITEM_IDEA] = "ideas"};
+    for (size_t i = 0; !v->joint && i < d->n; i++)
+        if (d->items[i].kind != ITEM_TEXT) return error_set(error, ERROR_INPUT, "%s: holds %s; this model knows text only, .txt files are wanted", d->path, names[d->items[i].kind]);
+    return true;
+}
+
 bool dataset_encode(struct dataset *d, const struct vocabulary *v, int T, const bool wanted[SPLITS], struct threads *pool, struct error *error)
 {
-    struct job job = {.d = d, .most = form_payload_most(T)};
+    struct job job = {.d = d, .most = v->joint ? form_payload_most(T) : T > 2 ? T - 1 : 1};
     size_t n = 0;
+    if (!dataset_suits(d, v, error)) return false;
     d->vocabulary = v;
     job.items = mem_alloc(d->n, sizeof *job.items, error);
     for (size_t i = 0; job.items != NULL && i < d->n; i++)
@@ -257,9 +266,17 @@ static bool reverse(const struct dataset_piece *p, const struct ids *caption, co
            ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
 }
 
+/* A text model's form: the text between the ids that its training had there. */
+static bool bare(const struct vocabulary *v, const struct dataset_piece *p, struct ids *out, struct error *error)
+{
+    return (!p->opens || v->begin < 0 || ids_append(out, v->begin, error)) && ids_append_many(out, p->payload.id, p->payload.n, error) &&
+           (!p->closes || v->end < 0 || ids_append(out, v->end, error));
+}
+
 bool dataset_plain(const struct dataset *d, enum split split, size_t index, struct ids *out, struct error *error)
 {
     const struct dataset_piece *p = &d->pieces[split][index];
+    if (!d->vocabulary->joint) return bare(d->vocabulary, p, out, error);
     return forward(p, p->opens && p->captions > 0 ? &p->caption[0] : NULL, &p->payload, out, error);
 }
 
@@ -272,6 +289,31 @@ static bool transposed(const struct dataset *d, const struct dataset_piece *p, i
     if (music_transpose(out->id + start, &n, by)) out->n = start + n;
     for (size_t i = start; i < out->n; i++) out->id[i] += d->vocabulary->music_first;
     return true;
+}
+
+/* True when the payload may be cut before id i: no character is split. */
+static bool may_cut(const struct dataset *d, const struct ids *payload, size_t i)
+{
+    size_t n = 0;
+    const uint8_t *p = i < payload->n ? bpe_token(d->vocabulary->bpe, payload->id[i], &n) : NULL;
+    return p == NULL || n == 0 || (p[0] & 0xc0) != 0x80;
+}
+
+/* A text with a hole of 1 to MIDDLE_MOST ids, at most half of it, somewhere; false when it is too short or a character would be split. */
+static bool choose_hole(const struct dataset *d, const struct ids *payload, uint64_t draw, size_t *from, size_t *to)
+{
+    size_t half = payload->n / 2, most = half < MIDDLE_MOST ? half : MIDDLE_MOST;
+    if (most < 4) return false;
+    size_t n = 1 + (size_t)random_below(d->seed, draw, 5, most);
+    *from = (size_t)random_below(d->seed, draw, 6, payload->n - n + 1);
+    *to = *from + n;
+    return may_cut(d, payload, *from) && may_cut(d, payload, *to);
+}
+
+static bool with_hole(const struct dataset *d, const struct ids *payload, size_t from, size_t to, struct ids *out, struct error *error)
+{
+    return form_fill(d->vocabulary, payload->id, from, payload->id + to, payload->n - to, out, error) &&
+           ids_append_many(out, payload->id + from, to - from, error) && ids_append(out, SPECIAL_EOS, error);
 }
 
 /* A training piece: draws number `draw` decide its caption, form and changes. */
@@ -287,7 +329,9 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
         ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
         payload = &moved;
     }
-    if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
+    size_t from, to;
+    if (p->kind == ITEM_TEXT && random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, payload, draw, &from, &to)) ok = with_hole(d, payload, from, to, out, error);
+    else if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
     else if (caption != NULL && form < SHARE_REVERSE) ok = ok && reverse(p, caption, payload, out, error);
     else ok = ok && forward(p, form < SHARE_REVERSE + SHARE_FREE ? NULL : caption, payload, out, error);
     ids_free(&moved);
@@ -297,7 +341,7 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
 static bool source_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)
 {
     const struct dataset *d = context;
-    if (valid) return dataset_plain(d, SPLIT_VALID, index, out, error);
+    if (valid || !d->vocabulary->joint) return dataset_plain(d, valid ? SPLIT_VALID : SPLIT_TRAIN, index, out, error);
     return draw_piece(d, &d->pieces[SPLIT_TRAIN][index], draw, out, error);
 }
 

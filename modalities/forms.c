@@ -31,6 +31,20 @@ bool form_idea(const struct vocabulary *v, const char *idea, struct ids *out, st
     return ids_append(out, SPECIAL_BOS, error) && ids_append(out, SPECIAL_IDEA, error) && form_words(v, idea, out, error) && ids_append(out, SPECIAL_TEXT, error);
 }
 
+bool form_fill(const struct vocabulary *v, const int32_t *left, size_t left_n, const int32_t *right, size_t right_n, struct ids *out, struct error *error)
+{
+    return form_prompt(v, MODALITY_TEXT, NULL, out, error) && ids_append_many(out, left, left_n, error) && ids_append(out, SPECIAL_FILL, error) &&
+           ids_append_many(out, right, right_n, error) && ids_append(out, SPECIAL_FILL, error);
+}
+
+static void restart(void *context)
+{
+    struct words_state *s = context;
+    s->ended = false;
+    s->text = (struct modality_state){.vocabulary = s->text.vocabulary, .kind = MODALITY_TEXT};
+    modality_of(MODALITY_TEXT)->start_payload(&s->text);
+}
+
 static void allowed(void *context, uint8_t *mask)
 {
     const struct words_state *s = context;
@@ -58,8 +72,7 @@ static int closing(void *context, int32_t *ids, int most)
 
 struct generate_constraint form_words_constraint(struct words_state *state, const struct vocabulary *v, int32_t end, int most)
 {
-    *state = (struct words_state){.ends = {end, -1}, .most = most};
-    state->text = (struct modality_state){.vocabulary = v, .kind = MODALITY_TEXT};
-    modality_of(MODALITY_TEXT)->start_payload(&state->text);
-    return (struct generate_constraint){.context = state, .allowed = allowed, .taken = taken, .closing = closing};
+    *state = (struct words_state){.ends = {end, -1}, .most = most, .text.vocabulary = v};
+    restart(state);
+    return (struct generate_constraint){.context = state, .restart = restart, .allowed = allowed, .taken = taken, .closing = closing};
 }

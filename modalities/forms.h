@@ -3,7 +3,9 @@
  *     forward   <bos> [<caption> words] <music|image|text> payload <eos>
  *     reverse   <bos> <music|image> payload <caption> words <eos>
  *     idea      <bos> <idea> words <text> text <music> words <image> words <eos>
+ *     fill      <bos> <text> left <fill> right <fill> middle <eos>
  *
+ * In a fill the first <fill> marks the hole and the second asks for what was in it (Donahue et al. 2020, Bavarian et al. 2022).
  * Without its caption a forward piece teaches to create freely, and gives guidance its unguided twin.
  */
 #ifndef MODALITIES_FORMS_H
@@ -22,6 +24,9 @@ bool form_describe(const struct vocabulary *v, enum modality_kind kind, const in
 
 /* <bos> <idea> words <text>: asks for a text, then the two prompts. */
 bool form_idea(const struct vocabulary *v, const char *idea, struct ids *out, struct error *error);
+
+/* <bos> <text> left <fill> right <fill>: asks for the middle of a text. */
+bool form_fill(const struct vocabulary *v, const int32_t *left, size_t left_n, const int32_t *right, size_t right_n, struct ids *out, struct error *error);
 
 /* The longest payload that a context of T positions holds beside a caption. */
 int form_payload_most(int T);

@@ -55,6 +55,13 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
     return ok;
 }
 
+static void restart(void *context)
+{
+    struct modality_state *state = context;
+    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind};
+    TABLE[state->kind]->start_payload(state);
+}
+
 static void allowed(void *context, uint8_t *mask)
 {
     const struct modality_state *state = context;
@@ -77,6 +84,6 @@ static int closing(void *context, int32_t *ids, int most)
 struct generate_constraint modality_constraint(struct modality_state *state, const struct vocabulary *v, enum modality_kind kind)
 {
     *state = (struct modality_state){.vocabulary = v, .kind = kind};
-    TABLE[kind]->start_payload(state);
-    return (struct generate_constraint){.context = state, .allowed = allowed, .taken = taken, .closing = closing};
+    restart(state);
+    return (struct generate_constraint){.context = state, .restart = restart, .allowed = allowed, .taken = taken, .closing = closing};
 }

@@ -147,6 +147,12 @@ static void make_broken(void)
     put_file("cut-tokenizer/tokenizer.json", tokenizer.data, tokenizer.n / 2);
     put_file("cut-codes/vq.safetensors", vq.data, vq.n - 1);
     put_file("cut-layout/triptych.json", "{\"version\": 1", 13);
+    struct bytes gguf = get_file("model.gguf");
+    put_file("cut.gguf", gguf.data, gguf.n - 1000);
+    put_file("short.gguf", gguf.data, 1000);
+    put_file("noise.gguf", png.data, png.n);
+    bytes_free(&gguf);
+    must("mkdir cut-index && cp hf/*.json cut-index/ && echo '{\"weight_map\":{\"model.norm.weight\":\"../hf/model.safetensors\"}}' > cut-index/model.safetensors.index.json");
     must("sed -i s/qwen3/gptj/ wrong-family/config.json");
     must("sed -i 's/\"head_dim\": 32/\"head_dim\": 31/' odd-head/config.json");
     must("sed -i 's/\"vocab_size\": [0-9]*/\"vocab_size\": 100/' small-vocab/config.json");
@@ -163,6 +169,7 @@ static void start(void)
     ck_assert_ptr_nonnull(mkdtemp(home));
     make_works();
     must(TRAIN "--out model --steps 10");
+    must("$T export -m model --out model.gguf --store f32 && $T import model.gguf --out words && $T export -m model --out hf --store f32");
     make_broken();
 }
 
@@ -214,6 +221,32 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T compose a b -m model", 2, "2 ideas; one"},
     {"$T compose '' -m model", 2, "0 ideas; one"},
     {"$T draw \"$(yes word | head -n 2000)\" -s 1 -m model", 1, "the prompt takes"},
+    /* decoding */
+    {"$T draw --num-beams 2", 2, "unknown option --num-beams"},
+    {"$T generate -m model", 2, "--ids is missing"},
+    {"$T generate --ids 1,x -m model", 2, "'1,x' is no list of ids"},
+    {"$T generate --ids '[[1,2],[3]' -m model", 2, "is no list of ids"},
+    {"$T generate --ids '[[[1]]]' -m model", 2, "is no list of ids"},
+    {"$T generate --ids 99999 -m model", 2, "--ids: 99999 is out of range"},
+    {"$T logits --ids '[[1],[2]]' -m model", 2, "2 lists; one is wanted"},
+    {"$T generate --ids 1,2 -m model --num-beams 0", 2, "--num-beams: 0 is out of range; 1 to 1024"},
+    {"$T generate --ids 1,2 -m model --num-beams 2 --num-return-sequences 3", 2, "num_return_sequences: 3; at most num_beams, 2"},
+    {"$T generate --ids 1,2 -m model --greedy --num-return-sequences 3", 2, "greedy search has one result"},
+    {"$T generate --ids 1,2 -m model --bad-words-ids '[[]]'", 2, "--bad-words-ids: a JSON list of lists of ids, none of them empty"},
+    {"$T generate --ids 1,2 -m model --sequence-bias '[[1,2]]'", 2, "--sequence-bias"},
+    {"$T generate --ids 1,2 -m model --samplers heat", 2, "--samplers: 'heat' is no step"},
+    {"$T generate --ids 1,2 -m model --early-stopping maybe", 2, "--early-stopping"},
+    {"$T generate --ids 1,2 -m model --num-beam-groups 2 --num-beams 3 --greedy", 2, "a divisor of num_beams, 3"},
+    {"$T generate --ids 1,2 -m model --output-scores --num-beams 2", 2, "--output-scores: goes with one prompt"},
+    {"$T generate --ids 1,2,3 -m model --max-length 2 --greedy", 1, "max_length: 2, but the prompt takes 3"},
+    {"$T write x -m model --num-beams 2 --stream", 2, "--stream: shows one text"},
+    {"$T write x -m model --num-beams 2 --num-return-sequences 2 -o x.txt", 2, "--num-return-sequences: has no file names"},
+    {"$T write x -m model --stop ''", 2, "--stop: is empty"},
+    {"$T fill -m model", 2, "0 texts; one"},
+    {"$T fill 'no hole' -m model", 2, "has no <fill> and is no .txt"},
+    {"$T fill works/story-1.txt -m model", 1, "works/story-1.txt: has no <fill>"},
+    {"$T fill 'a <fill> b' -m model --candidates 0", 2, "--candidates: 0 is out of range"},
+    {"$T fill 'a <fill> b' -m model -s 1 --max-new-tokens 9999", 1, "fill: 9999 tokens in the hole"},
     /* models */
     {"$T draw x -s 1 -m nowhere", 1, "nowhere: no model"},
     {"$T draw x -s 1 -m works", 1, "works: no model"},
@@ -269,6 +302,39 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T train --data works --out model --steps 12", 2, "holds a training run; --resume"},
     {"$T eval --data works --split none -m model", 2, "--split: 'none' is unknown"},
     {"$T eval -m model", 2, "--data is missing"},
+    /* import and export */
+    {"$T import --out out", 2, "0 sources; one"},
+    {"$T import model.gguf hf --out out", 2, "2 sources; one"},
+    {"$T import model.gguf", 2, "--out is missing"},
+    {"$T import nowhere.gguf --out out", 1, "nowhere.gguf: no such file or folder"},
+    {"$T import works/ball-1.png --out out", 1, "works/ball-1.png: neither a folder nor a GGUF file"},
+    {"$T import works --out out", 1, "works/config.json: cannot be opened"},
+    {"$T import noise.gguf --out out", 1, "noise.gguf: GGUF: the file does not start"},
+    {"$T import short.gguf --out out", 1, "short.gguf: GGUF: byte"},
+    {"$T import cut.gguf --out out", 1, "behind the end of the file"},
+    {"$T import cut-index --out out", 1, "\"../hf/model.safetensors\" is no name"},
+    {"$T import cut-weights --out out", 1, "cut-weights: is a model of this program already"},
+    {"$T import model.gguf --out words", 1, "words/config.json: is there already; --overwrite"},
+    {"$T import model.gguf --out out --store q8_0", 2, "--store: 'q8_0' is unknown; f32, f16 or bf16"},
+    {"$T export -m model", 2, "--out is missing"},
+    {"$T export model -m model --out out.gguf", 2, "'model' is no option"},
+    {"$T export -m model --out model.gguf", 1, "model.gguf: is there already; --overwrite"},
+    {"$T export -m model --out hf", 1, "hf/config.json: is there already; --overwrite"},
+    {"$T export -m model --out out.gguf --store bf16", 2, "--store: 'bf16' is unknown; f32, f16 or q8_0"},
+    {"$T export -m model --out out --store q8_0", 2, "--store: 'q8_0' is unknown; f32, f16 or bf16"},
+    {"$T export -m cut-tokenizer --out out.gguf", 1, "cut-tokenizer/tokenizer.json"},
+    {"$T export -m model --out nowhere/out.gguf", 1, "nowhere/out.gguf: cannot be created"},
+    {"$T write --chat hello -m words -s 1", 1, "words: no chat template"},
+    {"$T write --chat hello -m model -s 1", 1, "model: is no model for conversations"},
+    {"$T write --system x hello -m words -s 1", 2, "--system: is for conversations"},
+    {"$T write --chat hello -m words -s 1 -o out.txt", 2, "--chat: answers are shown one by one"},
+    {"$T write --chat hello -m words -s 1 --num-beams 2", 2, "--chat: answers are shown one by one"},
+    {"$T draw x -s 1 -m words", 1, "words: a text model; one with music and images"},
+    {"$T play x -s 1 -m words", 1, "words: a text model"},
+    {"$T compose x -s 1 -m words", 1, "words: a text model"},
+    {"$T describe works/ball-1.png -m words", 1, "words: a text model"},
+    {"$T eval --data works -m words", 1, "this model knows text only, .txt files are wanted"},
+    {"$T eval --data ideas.jsonl -m words", 1, "ideas.jsonl: holds ideas; this model knows text only"},
     /* ids */
     {"$T generate -m model", 2, "--ids is missing"},
     {"$T generate --ids '1,x' -m model", 2, "--ids: '1,x' is no list"},
@@ -329,6 +395,40 @@ START_TEST(round_trips_keep_the_works)
 }
 END_TEST
 
+START_TEST(models_travel_and_stay_the_same)
+{
+    must("$T import hf --out words2 && $T export -m words --out words.gguf --store f32 && $T import words.gguf --out words3");
+    must("for m in model words hf words2 words3; do $T logits --ids 1,3,40,300,420,9 -m $m > $m.logits; cmp model.logits $m.logits || exit 1; done");
+    must("for m in words words2 words3; do echo '\"The brave mouse\"' | $T tokens encode -m $m > $m.ids; cmp words.ids $m.ids || exit 1; done");
+    must("echo '\"The brave mouse\"' | $T tokens encode -m model | cmp - words.ids");
+    must("$T export -m model --out small.gguf --store q8_0 && $T import small.gguf --out packed && $T logits --ids 1,3,40 -m packed > packed.logits && test $(stat -c %s small.gguf) -lt $(stat -c %s model.gguf)");
+    must("grep -q '<pattern' hf/tokenizer.json && grep -q PreTrainedTokenizerFast hf/tokenizer_config.json && test ! -e hf/triptych.json");
+    must("$T import model.gguf --out half --store f16 && $T import half --out half2 && cmp half/model.safetensors half2/model.safetensors");
+}
+END_TEST
+
+START_TEST(text_models_write_and_learn)
+{
+    char text[8000];
+    ck_assert_int_eq(run(text, sizeof text, "$T write 'The brave' -m words -s 1 --max-new-tokens 8 --json"), 0);
+    ck_assert_msg(strncmp(text, "{\"text\":\"The brave", 18) == 0, "%s", text);
+    ck_assert_int_eq(run(text, sizeof text, "$T eval --data works/story-3.txt --split train -m words --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"bits_per_byte\":"));
+    must("cp -r words chatty && sed -i 's/<reserved-9>/<|im_start|>/g; s/<reserved-10>/<|im_end|>/g' chatty/tokenizer.json && printf '{{ \"<|im_start|>system\\nBe brief.<|im_end|>\" }}' > chatty/chat_template.jinja");
+    must("$T write --chat 'the mouse' -m chatty --greedy --max-new-tokens 5 > once.txt && $T write --chat 'the mouse' -m chatty --greedy --max-new-tokens 5 --system 'Be brief.' | cmp - once.txt");
+    must("printf 'the mouse\\nand the moon\\n' | $T write --chat -m chatty --greedy --max-new-tokens 5 --json > two.txt && test $(wc -l < two.txt) = 2 && head -n 1 two.txt | grep -q '\"tokens\":5'");
+    must("mkdir stories && cp works/story-*.txt stories/");
+    must("$T train --init words --data stories --out tuned --steps 4 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet");
+    must("cmp words/tokenizer.json tuned/tokenizer.json && cmp words/tokenizer_config.json tuned/tokenizer_config.json && test ! -e tuned/triptych.json && ! cmp -s words/model.safetensors tuned/model.safetensors");
+    must("$T write 'The brave' -m tuned -s 1 --max-new-tokens 8");
+    must("$T train --init words --data stories --out tuned-on --steps 4 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet --decay 0 --warmup 0");
+    must("$T train --data stories --out tuned-on --resume --steps 6 --batch 1024 --micro 512 --threads 2 --learning-rate 0.001 --valid-every 2 --save-every 2 --quiet --decay 0 --warmup 0");
+    ck_assert_int_eq(run(text, sizeof text, "$T train --init words --data works --out spoiled --steps 1"), 1);
+    ck_assert_msg(strstr(text, "this model knows text only, .txt files are wanted") != NULL, "%s", text);
+    must("test ! -e spoiled/tokenizer.json");
+}
+END_TEST
+
 START_TEST(resumed_run_equals_straight_run)
 {
     static const char *const moments[] = {"0.1", "0.25", "0.45", "0.6", "0.35", "0.5"};
@@ -342,7 +442,7 @@ START_TEST(resumed_run_equals_straight_run)
     must("cmp straight/checkpoints/step-000000030/model.safetensors broken-off/checkpoints/step-000000030/model.safetensors");
     must("cmp straight/checkpoints/step-000000030/optimizer.safetensors broken-off/checkpoints/step-000000030/optimizer.safetensors");
     must("cut -f1-5 straight/loss.tsv >a; cut -f1-5 broken-off/loss.tsv >b; cmp a b && test $(wc -l <a) = 31");
-    must("test $(find broken-off -name '*.tmp' | wc -l) -le 1");
+    must("test $(find broken-off -name '*.tmp' | wc -l) = 0");
 }
 END_TEST
 
@@ -352,6 +452,38 @@ START_TEST(a_bad_file_among_good_ones_is_left_out)
     must("mkdir mixed && cp works/*.png mixed && cp cut.png mixed/cut.png");
     ck_assert_int_eq(run(text, sizeof text, "$T tokens encode --data mixed --split train -m model >/dev/null; $T tokens encode --data mixed --split valid -m model > /dev/null; $T tokens encode --data mixed -m model >/dev/null"), 0);
     ck_assert_ptr_nonnull(strstr(text, "1 files left out"));
+}
+END_TEST
+
+START_TEST(every_search_writes)
+{
+    char text[8000];
+    static const char *const ways[] = {"--greedy", "--num-beams 3 --greedy", "--num-beams 2 --do-sample", "--num-beams 4 --num-beam-groups 2 --diversity-penalty 1 --greedy", "--penalty-alpha 0.5 --top-k 4 --greedy",
+        "--num-beams 3 --greedy --force-words-ids '[[40,41]]'", "--prompt-lookup-num-tokens 4", "--guidance-scale 1.5 --negative-prompt sad", "--dry-multiplier 0.8 --xtc-probability 0.2 --top-n-sigma 2", "--mirostat 2",
+        "--max-time 5 --min-new-tokens 3", "--samplers 'top_k;temperature' --min-keep 2"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char command[1000];
+        snprintf(command, sizeof command, "$T write 'The brave' -m model -s 4 --max-new-tokens 12 %s 2>/dev/null > one && $T write 'The brave' -m model -s 4 --max-new-tokens 12 %s 2>/dev/null > two && cmp one two && "
+                 "iconv -f utf-8 -t utf-8 one >/dev/null && head -c 9 one | grep -q '^The brave$' && test $(head -c 10 one | wc -c) = 10", ways[i], ways[i]);
+        must(command);
+    }
+    must("test $($T write 'The' -m model -s 4 --num-beams 3 --num-return-sequences 3 --json | grep -c '\"score\":-') = 3");
+    must("$T write 'The' -m model -s 4 --max-new-tokens 40 --stop e | grep -q '^The.*e'");
+    must("$T write 'The' -m model -s 4 --max-new-tokens 8 -n 2 -o beams/ --num-beams 2 && $T redo beams/write-5.txt -m model -o again.txt && cmp beams/write-5.txt again.txt && $T recipe again.txt | grep -q 'num-beams.*2'");
+    must("$T generate --ids '[[1,4,20],[1,4,20,21,22]]' -m model --max-new-tokens 6 --greedy > both && $T generate --ids 1,4,20 --ids 1,4,20,21,22 -m model --max-new-tokens 6 --greedy | cmp - both");
+    ck_assert_int_eq(run(text, sizeof text, "$T generate --ids 1,4,20 -m model --greedy --max-new-tokens 2 --output-scores"), 0);
+    ck_assert_ptr_nonnull(strstr(text, ",\"scores\":[["));
+    must("$T write --help | grep -q 'repetition_penalty, no_repeat_ngram_size'");
+}
+END_TEST
+
+START_TEST(holes_are_filled)
+{
+    char text[8000];
+    must("$T fill 'The <fill> mouse went to <fill> moon.' -m model -s 2 > one && $T write 'The <fill> mouse went to <fill> moon.' -m model -s 2 > two && cmp one two && grep -q '^The .* mouse went to .* moon\\.$' one");
+    must("printf 'A <fill>.\\n' > hole.txt && $T fill hole.txt -m model -s 2 -o filled.txt && $T redo filled.txt -m model -o again2.txt && cmp filled.txt again2.txt && head -n 1 filled.txt | grep -q '^A .*\\.$'");
+    ck_assert_int_eq(run(text, sizeof text, "$T fill '<fill> moon' -m model -s 2 --json"), 0);              /* nothing before the hole */
+    ck_assert_ptr_nonnull(strstr(text, "\"log_right\":-"));
 }
 END_TEST
 
@@ -378,8 +510,12 @@ int main(void)
     tcase_add_test(all, compose_writes_four_files_that_redo_makes_again);
     tcase_add_test(all, hot_samples_always_decode);
     tcase_add_test(all, round_trips_keep_the_works);
+    tcase_add_test(all, models_travel_and_stay_the_same);
+    tcase_add_test(all, text_models_write_and_learn);
     tcase_add_test(all, resumed_run_equals_straight_run);
     tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
+    tcase_add_test(all, every_search_writes);
+    tcase_add_test(all, holes_are_filled);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,7 @@
 /* The tokenizer: against the reference ids (where the fixtures are), against a plain merge, against bad files. */
 #include "tokenizers/bpe.h"
 #include "tokenizers/bpe_inside.h"
+#include "tokenizers/unicode.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -253,30 +254,142 @@ START_TEST(fast_merges_equal_plain_ones)
 }
 END_TEST
 
-START_TEST(fast_path_equals_the_pattern)
+/* Random text of pieces on which the patterns differ, and of random code points. Characters younger than PCRE2's Unicode, which
+ * it takes for no letters, are left out. */
+static size_t random_text(uint64_t round, bool known[0x30000], char *out)
 {
-    static const char *const parts[] = {"a", "Zz", "1", "20", " ", "  ", "\n", "\t", "'", "'s", "'ll", "'ve", "'x", ".", "!?", "\xc3\xa9", "\xe2\x80\x83",
-        "\xc2\x85", "\xd9\xa3", "\xe1\xa0\x8e", "\xf0\x9f\x98\x80", "\xe4\xb8\xad", "\x1c", "\xc2\xa0"};
-    struct bpe *bpe = tiny(260);
+    static const char *const parts[] = {"a", "Zz", "1", "20", "4567", " ", "  ", "\n", "\r\n", " \n ", "\t", "'", "'s", "'LL", "'ve", "'x", "'\xc5\xbf", ".", "!?", "\xc3\xa9", "\xe2\x80\x83",
+        "\xc2\x85", "\xd9\xa3", "\xe1\xa0\x8e", "\xf0\x9f\x98\x80", "\xe4\xb8\xad", "\x1c", "\xc2\xa0", "\xe0\xa5\x8d", "abcdefgh", "ijklmnopq"};
+    struct bytes text = {0};
     struct error error = {0};
-    ck_assert(bpe_add_stage(bpe, BPE_DIGITS_PATTERN, &error));
+    for (uint64_t i = 0; i < 12; i++) {
+        uint32_t c = (uint32_t)random_below(5, round, 2 * i, round % 3 == 0 ? 0x30000 : 0x3000);
+        if (random_below(5, round, 2 * i + 1, 4) > 0 || !known[c]) ck_assert(bytes_append_text(&text, parts[random_below(2, round, i, sizeof parts / sizeof parts[0])], &error));
+        else ck_assert(unicode_append(&text, c, &error));
+    }
+    size_t n = text.n;
+    memcpy(out, text.data, n);
+    bytes_free(&text);
+    return n;
+}
+
+/* Where our classes and PCRE2's agree: letters, numbers and spaces by matching each code point. */
+static void find_known(bool known[0x30000])
+{
+    static const char *const classes[] = {[UNICODE_LETTER] = "^\\p{L}", [UNICODE_NUMBER] = "^\\p{N}", [UNICODE_SPACE] = "^\\s"};
+    struct error error = {0};
+    struct bpe *bpe = bpe_new(&error);
     pcre2_match_data *match = bpe_match_data(&error);
-    for (uint64_t round = 0; round < 20000; round++) {
-        char text[200] = "";
-        for (uint64_t i = 0; i < 12; i++) strcat(text, parts[random_below(2, round, i, sizeof parts / sizeof parts[0])]);
-        struct bpe_walk quick, slow;
-        size_t a, b, c, d, last = 0;
-        bpe_walk_start(&quick, bpe, match, text, strlen(text), &error);
-        bpe_walk_start(&slow, bpe, match, text, strlen(text), &error);
-        slow.quick = false;
-        while (bpe_walk_next(&slow, &a, &b)) {
-            ck_assert(bpe_walk_next(&quick, &c, &d));
-            ck_assert(a == c && b == d && a == last && b > a);
-            last = b;
+    for (int kind = 1; kind <= 3; kind++) ck_assert(bpe_add_stage(bpe, classes[kind], false, &error));
+    size_t agreed = 0;
+    for (uint32_t c = 1; c < 0x30000; c++) {
+        struct bytes text = {0};
+        unsigned kind = 0;
+        if (c >= 0xd800 && c < 0xe000) continue;
+        ck_assert(unicode_append(&text, c, &error));
+        for (unsigned k = 1; k <= 3; k++)
+            if (pcre2_match(bpe->stage[k - 1].code, text.data, text.n, 0, 0, match, NULL) > 0) kind = k;
+        known[c] = kind == (unicode_facts(c) & UNICODE_KIND);
+        agreed += known[c];
+        bytes_free(&text);
+    }
+    ck_assert_uint_gt(agreed, 0x30000 - 2048 - 6000);         /* Unicode 15 and 16 brought fewer letters than that */
+    pcre2_match_data_free(match);
+    bpe_free(bpe);
+}
+
+START_TEST(matchers_equal_their_patterns)
+{
+    static bool known[0x30000];
+    static const char *const pairs[][2] = {{BPE_GPT2_PATTERN, NULL}, {BPE_DIGIT_PATTERN, BPE_GPT2_PATTERN}, {BPE_DIGITS_PATTERN, NULL}, {BPE_LLAMA3_PATTERN, NULL}, {BPE_QWEN2_PATTERN, NULL}};
+    struct error error = {0};
+    find_known(known);
+    pcre2_match_data *match = bpe_match_data(&error);
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        struct bpe *by_hand = bpe_new(&error), *by_pattern = bpe_new(&error);
+        for (int i = 0; i < 2 && pairs[k][i] != NULL; i++)
+            ck_assert(bpe_add_stage(by_hand, pairs[k][i], true, &error) && bpe_add_stage(by_pattern, pairs[k][i], false, &error));
+        ck_assert(!bpe_needs_match(by_hand) && bpe_needs_match(by_pattern));
+        for (uint64_t round = 0; round < 6000; round++) {
+            char text[400];
+            size_t n = random_text(round, known, text), a, b, c, d, last = 0;
+            struct bpe_walk quick, slow;
+            bpe_walk_start(&quick, by_hand, NULL, text, n, &error);
+            bpe_walk_start(&slow, by_pattern, match, text, n, &error);
+            while (bpe_walk_next(&slow, &a, &b)) {
+                ck_assert(bpe_walk_next(&quick, &c, &d));
+                ck_assert_msg(a == c && b == d && a == last && b > a, "%s: %.*s: [%zu, %zu) by hand, [%zu, %zu) by the pattern", pairs[k][0], (int)n, text, c, d, a, b);
+                last = b;
+            }
+            ck_assert(!bpe_walk_next(&quick, &c, &d) && !slow.failed && last == n);
         }
-        ck_assert(!bpe_walk_next(&quick, &c, &d) && !slow.failed && last == strlen(text));
+        bpe_free(by_hand);
+        bpe_free(by_pattern);
     }
     pcre2_match_data_free(match);
+}
+END_TEST
+
+/* NFC of every part of UAX 15 that matters: singletons, order of marks, blocked marks, Hangul, exclusions, stability. */
+START_TEST(nfc_normalizes)
+{
+    static const struct { const char *text, *wanted; } cases[] = {
+        {"e\xcc\x81", "\xc3\xa9"}, {"\xc3\xa9", "\xc3\xa9"}, {"\xe2\x84\xab", "\xc3\x85"}, {"\xe2\x84\xa6", "\xce\xa9"},
+        {"q\xcc\x87\xcc\xa3", "q\xcc\xa3\xcc\x87"}, {"s\xcc\x87\xcc\xa3", "\xe1\xb9\xa9"}, {"e\xcc\x81\xcc\x81", "\xc3\xa9\xcc\x81"},
+        {"\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c"}, {"\xed\x95\x98\xe1\x86\xab", "\xed\x95\x9c"}, {"\xed\x95\x9c\xe1\x86\xab", "\xed\x95\x9c\xe1\x86\xab"},
+        {"\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc"}, {"\xcd\x84", "\xcc\x88\xcc\x81"}, {"\xcc\x81" "e", "\xcc\x81" "e"}, {"\xf0\xaf\xa0\x80", "\xe4\xb8\xbd"},
+        {"a\xcc\xa3\xcc\x82", "\xe1\xba\xad"}, {"a\xcc\x82\xcc\xa3", "\xe1\xba\xad"}, {"plain", "plain"}, {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes out = {0}, again = {0};
+        struct error error = {0};
+        ck_assert(unicode_nfc(cases[i].text, strlen(cases[i].text), &out, &error));
+        ck_assert_msg(strcmp(bytes_text(&out), cases[i].wanted) == 0, "%s -> %s", cases[i].text, bytes_text(&out));
+        ck_assert(unicode_nfc(out.data, out.n, &again, &error));
+        ck_assert_str_eq(bytes_text(&again), bytes_text(&out));
+        if (unicode_is_stable(cases[i].text, strlen(cases[i].text))) ck_assert_str_eq(cases[i].text, cases[i].wanted);
+        bytes_free(&out);
+        bytes_free(&again);
+    }
+    struct error error = {0};
+    struct bytes text = {0}, out = {0};
+    ck_assert(bytes_append_byte(&text, 'e', &error));        /* 200,000 marks: the order must not take quadratic time */
+    for (int i = 0; i < 100000; i++) ck_assert(bytes_append_text(&text, "\xcc\x81\xcc\xa3", &error));
+    ck_assert(unicode_nfc(text.data, text.n, &out, &error) && out.n == text.n);
+    bytes_free(&text);
+    bytes_free(&out);
+}
+END_TEST
+
+/* Texts and the ids that Hugging Face tokenizers 0.23 gives: the options of added tokens, NFC, spaces put first, templates. */
+#define LETTERS "\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"\xc4\xa0\":3,\"\xc3\x83\":4,\"\xc2\xa9\":5},\"merges\":[]}}"
+#define ADDED(options) "{\"added_tokens\":[{\"id\":6,\"content\":\"<x>\"" options "},{\"id\":7,\"content\":\"<x>y\",\"special\":true}],\"model\":{\"type\":\"BPE\"," LETTERS
+static const struct { const char *json, *text; bool specials; int n; int32_t ids[10]; } OPTIONS_OF_ADDED[] = {
+    {ADDED(""), "a <x> b", true, 5, {0, 3, 6, 3, 1}},
+    {ADDED(",\"lstrip\":true"), "a \t <x> b", true, 4, {0, 6, 3, 1}},
+    {ADDED(",\"rstrip\":true"), "a <x>  b", true, 4, {0, 3, 6, 1}},
+    {ADDED(",\"lstrip\":true,\"rstrip\":true"), " <x> <x> b", true, 3, {6, 6, 1}},
+    {ADDED(",\"single_word\":true"), "a<x>b <x> <x>.", true, 6, {0, 1, 3, 6, 3, 6}},
+    {ADDED(",\"single_word\":true"), "<x>", true, 1, {6}},
+    {ADDED(""), "<x>y<x>a", true, 3, {7, 6, 0}},
+    {ADDED(""), "<x>y<x>a", false, 2, {6, 0}},
+    {ADDED(",\"normalized\":true"), "<x>y<x>a", true, 3, {7, 6, 0}},
+    {ADDED(",\"special\":true"), "a<x>b", false, 2, {0, 1}},
+    {"{\"normalizer\":{\"type\":\"NFC\"},\"model\":{\"type\":\"BPE\"," LETTERS, "e\xcc\x81", true, 2, {4, 5}},
+    {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]},\"model\":{\"type\":\"BPE\"," LETTERS, "e\xcc\x81", true, 2, {4, 5}},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"use_regex\":true},\"added_tokens\":[{\"id\":6,\"content\":\"<x>\"}],\"model\":{\"type\":\"BPE\"," LETTERS, "a b<x>c<x> c", true, 10, {3, 0, 3, 1, 6, 3, 2, 6, 3, 2}},
+    {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\".\"},\"behavior\":\"Isolated\"},\"model\":{\"type\":\"BPE\"," LETTERS, "a.b", true, 2, {0, 1}},
+};
+
+START_TEST(options_of_added_tokens_are_honoured)
+{
+    struct error error = {0};
+    struct bpe *bpe;
+    struct ids ids = {0};
+    ck_assert_msg(bpe_parse(OPTIONS_OF_ADDED[_i].json, strlen(OPTIONS_OF_ADDED[_i].json), &bpe, &error), "%s", error.text);
+    ck_assert(bpe_encode(bpe, OPTIONS_OF_ADDED[_i].text, strlen(OPTIONS_OF_ADDED[_i].text), OPTIONS_OF_ADDED[_i].specials, &ids, &error));
+    ck_assert_msg(ids.n == (size_t)OPTIONS_OF_ADDED[_i].n, "case %d: %zu ids", _i, ids.n);
+    for (size_t i = 0; i < ids.n; i++) ck_assert_msg(ids.id[i] == OPTIONS_OF_ADDED[_i].ids[i], "case %d: id %zu is %d", _i, i, (int)ids.id[i]);
+    ids_free(&ids);
     bpe_free(bpe);
 }
 END_TEST
@@ -342,7 +455,13 @@ START_TEST(threads_share_a_tokenizer)
 END_TEST
 
 #define MODEL(vocab, merges) "{\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
+#define FOUR(x) x x x x
+#define LONG_NAME FOUR(FOUR(FOUR(FOUR("abcd")))) "e"        /* 1,025 bytes */
 static const struct { const char *json, *message; } bad_files[] = {
+    {MODEL("{\"" LONG_NAME "\":0}", "[]"), "a token of 1025 bytes; at most 1024"},
+    {MODEL("{\"a\\u0000b\":0}", "[]"), "NUL is not accepted"},
+    {MODEL("{\"a\":0}", "[[\"a\",\"\"]]"), "merges[0]: \"\" is not in vocab"},
+    {MODEL("{\"a\":9}", "[]"), "has no id below 1"},
     {"", "JSON"},
     {"[]", "no \"model\"; a tokenizer.json of Hugging Face tokenizers is wanted"},
     {"{\"model\":{\"type\":\"WordPiece\"}}", "model: type WordPiece; BPE is wanted"},
@@ -364,11 +483,13 @@ static const struct { const char *json, *message; } bad_files[] = {
     {"{\"added_tokens\":{},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "\"added_tokens\" is no list"},
     {"{\"added_tokens\":[{\"id\":0,\"content\":\"b\"}],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "added_tokens[0]: id 0 is \"a\" already, not \"b\""},
     {"{\"added_tokens\":[{\"id\":7,\"content\":\"b\"}],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "added_tokens[0]: \"id\" is 7; 0 to 1 is wanted"},
-    {"{\"added_tokens\":[{\"id\":1,\"content\":\"b\",\"lstrip\":true}],\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "\"lstrip\" is set"},
+    {"{\"post_processor\":{\"type\":\"BertProcessing\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "post_processor: type BertProcessing"},
+    {"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<b>\"}}],\"special_tokens\":{\"<b>\":{\"ids\":[1]}}},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "post_processor: special token \"<b>\" has an id outside"},
+    {"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<b>\"}}]},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "post_processor: special token \"<b>\" has no list"},
     {"{\"normalizer\":{\"type\":\"Lowercase\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "normalizer: type Lowercase; null or NFC is wanted"},
     {"{\"decoder\":{\"type\":\"WordPiece\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "decoder: type WordPiece"},
     {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "pre_tokenizer: type Metaspace"},
-    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "\"add_prefix_space\" is set"},
+    {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":true}]},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "add_prefix_space behind another stage"},
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "pre_tokenizer: pattern: missing closing parenthesis"},
     {"{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},\"merges\":[]}}", "\"byte_fallback\" is set"},
 };
@@ -471,7 +592,9 @@ int main(void)
     tcase_add_test(all, training_equals_hugging_face);
     tcase_add_test(all, vocabulary_has_its_order);
     tcase_add_test(all, fast_merges_equal_plain_ones);
-    tcase_add_test(all, fast_path_equals_the_pattern);
+    tcase_add_test(all, matchers_equal_their_patterns);
+    tcase_add_test(all, nfc_normalizes);
+    tcase_add_loop_test(all, options_of_added_tokens_are_honoured, 0, (int)(sizeof OPTIONS_OF_ADDED / sizeof *OPTIONS_OF_ADDED));
     tcase_add_test(all, any_bytes_come_back);
     tcase_add_test(all, threads_share_a_tokenizer);
     tcase_add_test(all, bad_files_are_refused);

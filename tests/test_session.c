@@ -1,6 +1,6 @@
-/* Inference: the KV cache against the reference logits, batches against single sequences, decoding against Hugging Face. */
-#include "core/generate.h"
+/* Inference: the KV cache against the reference logits, batches against single sequences; the stream of training pieces. */
 #include "core/random.h"
+#include "core/session.h"
 #include "core/stream.h"
 #include "tests/reference.h"
 
@@ -94,143 +94,6 @@ START_TEST(cut_and_copy_keep_the_past)
 }
 END_TEST
 
-static void read_list(const cJSON *array, struct ids *out)
-{
-    const cJSON *item;
-    struct error error = {0};
-    cJSON_ArrayForEach(item, array) ck_assert(ids_append(out, (int32_t)item->valuedouble, &error));
-}
-
-static double option(const cJSON *options, const char *name, double absent)
-{
-    const cJSON *item = json_member(options, name);
-    return item == NULL ? absent : item->valuedouble;
-}
-
-static void read_options(const cJSON *options, int eos, struct sampling *s)
-{
-    const cJSON *word;
-    struct error error = {0};
-    *s = SAMPLING_DEFAULT;
-    s->eos = eos;
-    s->temperature = option(options, "temperature", 1);
-    s->top_k = (int)option(options, "top_k", 0);
-    s->top_p = option(options, "top_p", 1);
-    s->min_p = option(options, "min_p", 0);
-    s->typical_p = option(options, "typical_p", 1);
-    s->epsilon_cutoff = option(options, "epsilon_cutoff", 0);
-    s->eta_cutoff = option(options, "eta_cutoff", 0);
-    s->repetition_penalty = option(options, "repetition_penalty", 1);
-    s->no_repeat_ngram_size = (int)option(options, "no_repeat_ngram_size", 0);
-    s->min_new_tokens = (int)option(options, "min_new_tokens", 0);
-    s->forced_eos = (int)option(options, "forced_eos_token_id", -1);
-    read_list(json_member(options, "suppress_tokens"), &s->suppress);
-    const cJSON *words = json_member(options, "bad_words_ids");
-    s->bad_words = mem_alloc((size_t)cJSON_GetArraySize(words), sizeof *s->bad_words, &error);
-    cJSON_ArrayForEach(word, words) read_list(word, &s->bad_words[s->bad_words_n++]);
-}
-
-START_TEST(greedy_cases_equal)
-{
-    struct reference r = reference_load(REFERENCES[_i], "logits.safetensors");
-    struct error error = {0};
-    cJSON *cases = reference_cases(REFERENCES[_i]);
-    const cJSON *c;
-    int done = 0, eos = (int)json_member(cases, "eos_token_id")->valuedouble;
-    struct session *session = session_start(&r.model, 1, 128, &error);
-    struct sampling_scratch scratch;
-    ck_assert(sampling_scratch_init(&scratch, r.model.config.V, &error));
-    cJSON_ArrayForEach(c, json_member(cases, "generation")) {
-        const cJSON *options = json_member(c, "options");
-        if (option(options, "num_beams", 1) > 1) continue;
-        struct sampling sampling;
-        struct ids prompt = {0}, wanted = {0}, out = {0};
-        read_options(options, eos, &sampling);
-        read_list(json_member(c, "prompt"), &prompt);
-        read_list(cJSON_GetArrayItem(json_member(c, "sequences"), 0), &wanted);
-        double most = option(options, "max_new_tokens", option(options, "max_length", 20) - (double)prompt.n);
-        struct generate_request q = {.prompt = prompt.id, .prompt_n = prompt.n, .guidance_scale = 1, .max_new_tokens = (size_t)most, .sampling = &sampling};
-        ck_assert_msg(generate(session, 0, &q, &scratch, &out, NULL, &error), "%s", error.text);
-        ck_assert_uint_eq(out.n, wanted.n);
-        ck_assert_mem_eq(out.id, wanted.id, wanted.n * sizeof *wanted.id);
-        ids_free(&prompt), ids_free(&wanted), ids_free(&out);
-        sampling_free(&sampling);
-        done++;
-    }
-    ck_assert_int_ge(done, 14);
-    sampling_scratch_free(&scratch);
-    session_stop(session);
-    cJSON_Delete(cases);
-    reference_free(&r);
-}
-END_TEST
-
-START_TEST(warpers_equal)
-{
-    struct error error = {0};
-    cJSON *cases = reference_cases("tests/fixtures/tiny-gpt2");
-    const cJSON *c;
-    int done = 0;
-    cJSON_ArrayForEach(c, json_member(cases, "warpers")) {
-        float logits[64];
-        int V = 0;
-        const cJSON *item;
-        cJSON_ArrayForEach(item, json_member(c, "logits")) logits[V++] = (float)item->valuedouble;
-        struct sampling s;
-        struct sampling_scratch scratch;
-        struct sampling_context context = {0};
-        read_options(json_member(c, "options"), -1, &s);
-        s.do_sample = true;
-        ck_assert(sampling_scratch_init(&scratch, V, &error));
-        sampling_process(&s, &context, &scratch, logits);
-        double sum = 0;
-        for (int i = 0; i < V; i++) sum += exp((double)logits[i]);
-        for (int i = 0; i < V; i++) {
-            double want = cJSON_GetArrayItem(json_member(c, "probs"), i)->valuedouble, p = exp((double)logits[i]) / sum;
-            ck_assert_msg(fabs(p - want) <= 1e-6, "case %d, id %d: %.8f, %.8f is wanted", done, i, p, want);
-        }
-        sampling_scratch_free(&scratch);
-        sampling_free(&s);
-        done++;
-    }
-    ck_assert_int_ge(done, 10);
-    cJSON_Delete(cases);
-}
-END_TEST
-
-/* Draws follow the distribution, and depend on seed, piece and step alone. */
-START_TEST(draws_follow_the_distribution)
-{
-    enum { V = 5, N = 20000 };
-    const float base[V] = {0, 1, 2, -1, 0.5f};
-    struct error error = {0};
-    struct sampling s = SAMPLING_DEFAULT;
-    struct sampling_scratch scratch;
-    s.do_sample = true, s.seed = 11;
-    ck_assert(sampling_scratch_init(&scratch, V, &error));
-    int counts[V] = {0};
-    int32_t first = -1;
-    for (int i = 0; i < N; i++) {
-        float logits[V];
-        memcpy(logits, base, sizeof base);
-        struct sampling_context context = {.piece = (uint64_t)i};
-        int32_t id = sampling_choose(&s, &context, &scratch, logits);
-        if (i == 0) first = id;
-        counts[id]++;
-    }
-    double sum = 0;
-    for (int i = 0; i < V; i++) sum += exp((double)base[i]);
-    for (int i = 0; i < V; i++) ck_assert_double_eq_tol((double)counts[i] / N, exp((double)base[i]) / sum, 0.012);
-    float logits[V];
-    memcpy(logits, base, sizeof base);
-    ck_assert_int_eq(sampling_choose(&s, &(struct sampling_context){0}, &scratch, logits), first);
-    const uint8_t allowed[V] = {0, 0, 0, 1, 0};
-    memcpy(logits, base, sizeof base);
-    ck_assert_int_eq(sampling_choose(&s, &(struct sampling_context){.allowed = allowed}, &scratch, logits), 3);
-    sampling_scratch_free(&scratch);
-}
-END_TEST
-
 struct digits { const struct model *model; };
 static bool digit_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)
 {
@@ -276,9 +139,6 @@ int main(void)
     tcase_add_loop_test(all, cache_equals_reference, 0, REFERENCES_N);
     tcase_add_loop_test(all, batched_equals_single, 0, REFERENCES_N);
     tcase_add_test(all, cut_and_copy_keep_the_past);
-    tcase_add_loop_test(all, greedy_cases_equal, 0, REFERENCES_N);
-    tcase_add_test(all, warpers_equal);
-    tcase_add_test(all, draws_follow_the_distribution);
     tcase_add_test(all, streams_mix_by_weight_and_cover_each_epoch);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -2,7 +2,6 @@
 #include "tokenizers/bpe_inside.h"
 #include "core/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* GPT-2's bytes-to-characters table: printable Latin-1 stands for itself, the other 68 bytes for U+0100 and up. */
@@ -164,30 +163,9 @@ bool bpe_index_names(struct bpe *bpe, struct error *error)
     return true;
 }
 
-/* Added tokens, longest first, so that the first that fits at a place is the longest one. */
-static bool index_added(struct bpe *bpe, struct error *error)
-{
-    for (int32_t id = 0; id < bpe->n; id++) bpe->n_added += (bpe->flags[id] & BPE_FLAG_ADDED) != 0;
-    bpe->added = mem_alloc(bpe->n_added, sizeof *bpe->added, error);
-    if (bpe->added == NULL) return false;
-    size_t filled = 0;
-    for (int32_t id = 0; id < bpe->n; id++) {
-        if ((bpe->flags[id] & BPE_FLAG_ADDED) == 0) continue;
-        size_t n = bpe->start[id + 1] - bpe->start[id], at = filled++;
-        while (at > 0 && bpe->start[bpe->added[at - 1] + 1] - bpe->start[bpe->added[at - 1]] < n) {
-            bpe->added[at] = bpe->added[at - 1];
-            at--;
-        }
-        bpe->added[at] = id;
-        uint8_t *first = &bpe->added_first[bpe->text.data[bpe->start[id]]];
-        *first |= (bpe->flags[id] & BPE_FLAG_SPECIAL) ? 1 : 3;
-    }
-    return true;
-}
-
 bool bpe_finish(struct bpe *bpe, struct error *error)
 {
-    if (!bpe_index_names(bpe, error) || !index_added(bpe, error)) return false;
+    if (!bpe_index_names(bpe, error) || !bpe_index_added(bpe, error)) return false;
     for (unsigned byte = 0; byte < 256; byte++) {
         uint8_t one = (uint8_t)byte;
         int32_t id = bpe_find(bpe, &one, 1);
@@ -209,7 +187,10 @@ void bpe_free(struct bpe *bpe)
     mem_free(bpe->pairs.key);
     mem_free(bpe->pairs.value);
     mem_free(bpe->names.id);
-    mem_free(bpe->added);
+    mem_free(bpe->added.id);
+    mem_free(bpe->added_lengths);
+    ids_free(&bpe->before);
+    ids_free(&bpe->after);
     mem_free(bpe->pool);
     mem_free(bpe);
 }
@@ -228,9 +209,24 @@ const uint8_t *bpe_token(const struct bpe *bpe, int32_t id, size_t *n)
 
 int32_t bpe_special(const struct bpe *bpe, const char *text)
 {
-    for (size_t i = 0; i < bpe->n_added; i++)
-        if (token_is(bpe, bpe->added[i], text, strlen(text))) return bpe->added[i];
-    return -1;
+    return bpe_find_added(bpe, text, strlen(text));
+}
+
+const struct ids *bpe_before(const struct bpe *bpe) { return &bpe->before; }
+const struct ids *bpe_after(const struct bpe *bpe) { return &bpe->after; }
+
+bool bpe_add_special(struct bpe *bpe, const char *const *names, size_t n, struct error *error)
+{
+    size_t valid;
+    for (size_t i = 0; i < n; i++) {
+        if (names[i][0] == '\0' || !utf8_valid(names[i], strlen(names[i]), &valid) || bpe_find_added(bpe, names[i], strlen(names[i])) >= 0)
+            return error_set(error, ERROR_INPUT, "tokenizer: \"%.60s\" is no new token; another name is wanted", names[i]);
+        if (!bpe_add_token(bpe, names[i], strlen(names[i]), BPE_FLAG_ADDED | BPE_FLAG_SPECIAL | BPE_FLAG_RAW, error)) return false;
+    }
+    mem_free(bpe->added.id), mem_free(bpe->added_lengths);
+    bpe->added = (struct bpe_names){0}, bpe->added_lengths = NULL, bpe->n_added_lengths = 0;
+    memset(bpe->search, 0, sizeof bpe->search);
+    return bpe_index_names(bpe, error) && bpe_index_added(bpe, error);
 }
 
 bool bpe_is_special(const struct bpe *bpe, int32_t id)

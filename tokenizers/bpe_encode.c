@@ -4,13 +4,14 @@
 
 #include <string.h>
 
-enum { CACHE_SLOTS = 1 << 14, CACHE_WORD = 15, CACHE_IDS = 11, SHORT_WORD = 96 };
+enum { CACHE_SLOTS = 1 << 15, SPILL_MOST = 1 << 18, SLOT_IDS = 3, SHORT_KEY = 15, LONG_KEY = 64, SHORT_WORD = 96 };
 
-/* One cache line: a word of up to 15 bytes with its length in the last byte, and its ids. */
+/* Half a cache line: a word and its ids. Up to 15 bytes the key is the word itself with its length in the last byte; longer
+ * ones are known by 120 bits of hash, and their bytes lie before their ids in `spill`. So do the ids when there are more than 3. */
 struct slot {
     uint64_t key[2];
     int32_t n;
-    int32_t id[CACHE_IDS];
+    int32_t id[SLOT_IDS];            /* id[0]: the place in spill */
 };
 
 struct symbol { int32_t id, before, after; };                /* a linked list in an array; id -1: merged away */
@@ -18,8 +19,10 @@ struct candidate { int32_t rank, at, left, right; };         /* a possible merge
 
 /* What one running encode owns; kept between calls in the pool, so that the cache stays warm. */
 struct bpe_scratch {
-    pcre2_match_data *match;
+    pcre2_match_data *match;         /* NULL when no stage is a pattern */
     struct slot *cache;              /* (CACHE_SLOTS) */
+    int32_t *spill;                  /* (SPILL_MOST) */
+    size_t spill_n;
     struct symbol *symbols;          /* (symbol_room), for long words */
     struct candidate *heap;          /* (3 * symbol_room) */
     size_t symbol_room, heap_n;
@@ -30,6 +33,7 @@ void bpe_scratch_free(struct bpe_scratch *scratch)
     if (scratch == NULL) return;
     pcre2_match_data_free(scratch->match);
     mem_free(scratch->cache);
+    mem_free(scratch->spill);
     mem_free(scratch->symbols);
     mem_free(scratch->heap);
     mem_free(scratch);
@@ -42,9 +46,10 @@ static struct bpe_scratch *scratch_take(const struct bpe *bpe, struct error *err
     if (scratch != NULL) return scratch;
     scratch = mem_alloc(1, sizeof *scratch, error);
     if (scratch == NULL) return NULL;
-    scratch->match = bpe_match_data(error);
+    bool ok = !bpe_needs_match(bpe) || (scratch->match = bpe_match_data(error)) != NULL;
     scratch->cache = mem_alloc(CACHE_SLOTS, sizeof *scratch->cache, error);
-    if (scratch->match != NULL && scratch->cache != NULL) return scratch;
+    scratch->spill = mem_alloc(SPILL_MOST, sizeof *scratch->spill, error);
+    if (ok && scratch->cache != NULL && scratch->spill != NULL) return scratch;
     bpe_scratch_free(scratch);
     return NULL;
 }
@@ -175,74 +180,109 @@ static bool encode_word(const struct bpe *bpe, struct bpe_scratch *s, const uint
     return true;
 }
 
-static bool encode_cached(const struct bpe *bpe, struct bpe_scratch *s, const uint8_t *word, size_t n, struct ids *out, struct error *error)
+/* The first 16 bytes at word, without those behind its n <= 15; `left` bytes may be read. */
+static inline void pack(const uint8_t *word, size_t n, size_t left, uint64_t key[2])
 {
-    uint8_t packed[16] = {0};
-    memcpy(packed, word, n);
-    packed[CACHE_WORD] = (uint8_t)n;
-    uint64_t key[2];
-    memcpy(key, packed, sizeof key);
-    uint64_t hash = (key[0] * 0x9e3779b97f4a7c15u) ^ (key[1] * 0xc2b2ae3d27d4eb4fu);
-    struct slot *slot = &s->cache[(hash ^ hash >> 29) * 0xd6e8feb86659fd93u >> 50];
-    if (slot->key[0] == key[0] && slot->key[1] == key[1]) {
-        if (!ids_reserve(out, CACHE_IDS, error)) return false;
-        memcpy(out->id + out->n, slot->id, sizeof slot->id);  /* always whole: a fixed length is faster */
-        out->n += (size_t)slot->n;
-        return true;
+    if (left >= 16) {
+        memcpy(key, word, 16);
+        key[0] &= n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * n) - 1;
+        key[1] &= n <= 8 ? 0 : ((uint64_t)1 << 8 * (n - 8)) - 1;
+    } else {
+        uint8_t bytes[16] = {0};
+        memcpy(bytes, word, n);
+        memcpy(key, bytes, 16);
     }
-    size_t from = out->n;
-    if (!encode_word(bpe, s, word, n, out, error)) return false;
-    if (out->n - from <= CACHE_IDS) {
-        slot->key[0] = key[0];
-        slot->key[1] = key[1];
-        slot->n = (int32_t)(out->n - from);
-        if (slot->n > 0) memcpy(slot->id, out->id + from, (size_t)slot->n * sizeof slot->id[0]);
+    key[1] |= (uint64_t)n << 56;
+}
+
+/* Keep the ids of a word that was just encoded, out[from …]. */
+static void remember(struct bpe_scratch *s, struct slot *slot, const uint64_t key[2], const uint8_t *word, size_t n, const struct ids *out, size_t from)
+{
+    size_t count = out->n - from, words = n > SHORT_KEY ? (n + 3) / 4 : 0;
+    slot->n = (int32_t)count;
+    slot->key[0] = key[0], slot->key[1] = key[1];
+    if (words == 0 && count <= SLOT_IDS) {
+        if (count > 0) memcpy(slot->id, out->id + from, count * sizeof *slot->id);
+        return;
     }
+    if (s->spill_n + words + count > SPILL_MOST) {           /* full: start anew */
+        memset(s->cache, 0, CACHE_SLOTS * sizeof *s->cache);
+        s->spill_n = 0;
+        return;
+    }
+    slot->id[0] = (int32_t)s->spill_n;
+    memcpy(s->spill + s->spill_n, word, words > 0 ? n : 0);
+    if (count > 0) memcpy(s->spill + s->spill_n + words, out->id + from, count * sizeof *out->id);
+    s->spill_n += words + count;
+}
+
+static bool recall(const struct bpe_scratch *s, const struct slot *slot, const uint8_t *word, size_t n, struct ids *out)
+{
+    size_t words = n > SHORT_KEY ? (n + 3) / 4 : 0;
+    const int32_t *spilled = s->spill + slot->id[0];
+    if (words > 0 && memcmp(spilled, word, n) != 0) return false;
+    memcpy(out->id + out->n, spilled + words, (size_t)slot->n * sizeof *out->id);
+    out->n += (size_t)slot->n;
     return true;
 }
 
-/* A stretch without added tokens. */
-static bool encode_stretch(const struct bpe *bpe, struct bpe_scratch *s, const uint8_t *text, size_t n, struct ids *out, struct error *error)
+/* One word of which `left` bytes from its start on may be read. */
+static inline bool encode_cached(const struct bpe *bpe, struct bpe_scratch *s, const uint8_t *word, size_t n, size_t left, struct ids *out, struct error *error)
+{
+    uint64_t key[2], hash;
+    if (n <= SHORT_KEY) {
+        pack(word, n, left, key);
+        hash = (key[0] ^ key[1] * 0xc2b2ae3d27d4eb4fu) * 0x9e3779b97f4a7c15u;
+    } else {
+        hash = bpe_hash(word, n);
+        key[0] = hash, key[1] = (hash * 0xc2b2ae3d27d4eb4fu) >> 8 | (uint64_t)n << 56;
+    }
+    struct slot *slot = &s->cache[hash >> 49];
+    if (out->capacity - out->n < LONG_KEY && !ids_reserve(out, 4 * LONG_KEY, error)) return false;
+    if (slot->key[0] == key[0] && slot->key[1] == key[1]) {
+        if (n <= SHORT_KEY && slot->n <= SLOT_IDS) {
+            memcpy(out->id + out->n, slot->id, sizeof slot->id);   /* always whole: a fixed length is faster */
+            out->n += (size_t)slot->n;
+            return true;
+        }
+        if (recall(s, slot, word, n, out)) return true;
+    }
+    size_t from = out->n;
+    if (!encode_word(bpe, s, word, n, out, error)) return false;
+    remember(s, slot, key, word, n, out, from);
+    return true;
+}
+
+/* What the cutter hands its pieces to. */
+struct encoding { const struct bpe *bpe; struct bpe_scratch *scratch; struct ids *out; };
+
+static bool encode_words(const struct encoding *e, const uint8_t *text, size_t n, struct error *error)
 {
     struct bpe_walk walk;
     size_t from, to;
-    bpe_walk_start(&walk, bpe, s->match, text, n, error);
+    bpe_walk_start(&walk, e->bpe, e->scratch->match, text, n, error);
     while (bpe_walk_next(&walk, &from, &to)) {
-        bool ok = to - from <= CACHE_WORD ? encode_cached(bpe, s, text + from, to - from, out, error)
-                                          : encode_word(bpe, s, text + from, to - from, out, error);
+        bool ok = to - from <= LONG_KEY ? encode_cached(e->bpe, e->scratch, text + from, to - from, n - from, e->out, error)
+                                        : encode_word(e->bpe, e->scratch, text + from, to - from, e->out, error);
         if (!ok) return false;
     }
     return !walk.failed;
 }
 
-/* The longest added token at p, -1 when there is none. */
-static int32_t added_at(const struct bpe *bpe, const uint8_t *p, size_t n, bool specials)
+static bool encode_stretch(void *context, const uint8_t *text, size_t n, struct error *error)
 {
-    for (size_t i = 0; i < bpe->n_added; i++) {
-        int32_t id = bpe->added[i];
-        size_t length;
-        const uint8_t *text = bpe_token(bpe, id, &length);
-        if (!specials && (bpe->flags[id] & BPE_FLAG_SPECIAL)) continue;
-        if (length <= n && memcmp(text, p, length) == 0) return id;
-    }
-    return -1;
+    const struct encoding *e = context;
+    if (!e->bpe->prefix_space || text[0] == ' ') return encode_words(e, text, n, error);
+    struct bytes spaced = {0};
+    bool ok = bytes_append_byte(&spaced, ' ', error) && bytes_append(&spaced, text, n, error) && encode_words(e, spaced.data, spaced.n, error);
+    bytes_free(&spaced);
+    return ok;
 }
 
-static bool encode_valid(const struct bpe *bpe, struct bpe_scratch *s, const uint8_t *text, size_t n, bool specials, struct ids *out, struct error *error)
+static bool encode_token(void *context, int32_t id, struct error *error)
 {
-    size_t from = 0;
-    uint8_t mask = specials ? 1 : 2;
-    for (size_t at = 0; bpe->n_added > 0 && at < n;) {
-        int32_t id = bpe->added_first[text[at]] & mask ? added_at(bpe, text + at, n - at, specials) : -1;
-        if (id < 0) {
-            at++;
-            continue;
-        }
-        if (!encode_stretch(bpe, s, text + from, at - from, out, error) || !ids_append(out, id, error)) return false;
-        at += bpe->start[id + 1] - bpe->start[id];
-        from = at;
-    }
-    return encode_stretch(bpe, s, text + from, n - from, out, error);
+    const struct encoding *e = context;
+    return ids_append(e->out, id, error);
 }
 
 /* Length of the maximal ill-formed part at p (Unicode 15, section 3.9: the longest start of a well-formed sequence, or
@@ -286,7 +326,9 @@ bool bpe_encode(const struct bpe *bpe, const void *text, size_t n, bool specials
         text = mended.data;
         n = mended.n;
     }
-    ok = ok && encode_valid(bpe, scratch, text, n, specials, out, error);
+    struct encoding encoding = {bpe, scratch, out};
+    struct bpe_cutter cutter = {bpe, specials, &encoding, encode_stretch, encode_token};
+    ok = ok && bpe_cut(&cutter, text, n, error);
     if (scratch != NULL) scratch_return(bpe, scratch);
     bytes_free(&mended);
     return ok;

@@ -7,16 +7,19 @@
  * Token names in `vocab` write each byte as one character (bpe_byte_char); names with other characters, and added tokens, are
  * taken as they stand. */
 #include "tokenizers/bpe_inside.h"
+#include "tokenizers/unicode.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEPT_NORMALIZER, KEPT_PRE_TOKENIZER, KEPT_POST_PROCESSOR, KEPT_DECODER };
 static const char *const kept_names[] = {"normalizer", "pre_tokenizer", "post_processor", "decoder"};
 
-enum { IDS_MOST = 1 << 22, TOKEN_BYTES_MOST = 1 << 16 };
+enum { IDS_MOST = 1 << 22, TOKEN_BYTES_MOST = 1 << 10 };
 
 static bool is_type(const cJSON *node, const char *type)
 {
@@ -32,23 +35,13 @@ static const char *type_name(const cJSON *node)
 
 static bool is_null(const cJSON *node) { return node == NULL || cJSON_IsNull(node); }
 
-/* One code point of valid UTF-8; moves *p on. */
-static unsigned next_char(const uint8_t **p)
-{
-    const uint8_t *s = *p;
-    unsigned length = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    unsigned c = length == 1 ? s[0] : s[0] & (0x7fu >> length);
-    for (unsigned i = 1; i < length; i++) c = c << 6 | (s[i] & 0x3fu);
-    *p += length;
-    return c;
-}
-
 /* The bytes that a name stands for, into out (at least as long as the name); false when it has other characters. */
 static bool name_bytes(const char *name, uint8_t *out, size_t *n)
 {
     *n = 0;
-    for (const uint8_t *p = (const uint8_t *)name; *p != 0;) {
-        int byte = bpe_char_byte(next_char(&p));
+    size_t length;
+    for (const uint8_t *p = (const uint8_t *)name; *p != 0; p += length) {
+        int byte = bpe_char_byte(unicode_at(p, &length));
         if (byte < 0) return false;
         out[(*n)++] = (uint8_t)byte;
     }
@@ -70,6 +63,25 @@ static bool refuse_flag(const cJSON *object, const char *where, const char *name
     return error_set(error, ERROR_INPUT, "%s: \"%s\" is set; this is not understood, null or false is wanted", where, name);
 }
 
+/* Split by a regular expression, or by a plain string, which becomes one. */
+static bool parse_split(struct bpe *bpe, const cJSON *node, struct error *error)
+{
+    const cJSON *pattern = json_member(json_member(node, "pattern"), "Regex"), *plain = json_member(json_member(node, "pattern"), "String");
+    const cJSON *how = json_member(node, "behavior");
+    if (!cJSON_IsString(pattern) && !cJSON_IsString(plain)) return error_set(error, ERROR_INPUT, "pre_tokenizer: Split without a \"Regex\" or \"String\"; a pattern is wanted");
+    bool inverted = cJSON_IsTrue(json_member(node, "invert"));
+    if (!cJSON_IsString(how) || strcasecmp(how->valuestring, inverted ? "Removed" : "Isolated") != 0)
+        return error_set(error, ERROR_INPUT, "pre_tokenizer: Split with another behavior; Isolated is wanted (or Removed with invert)");
+    if (cJSON_IsString(pattern)) return bpe_add_stage(bpe, pattern->valuestring, true, error);
+    struct bytes quoted = {0};
+    bool ok = plain->valuestring[0] != '\0' || error_set(error, ERROR_INPUT, "pre_tokenizer: Split by an empty string; one character at least is wanted");
+    for (const char *p = plain->valuestring; ok && *p != '\0'; p++)
+        ok = (isalnum((unsigned char)*p) || (*p & 0x80) || bytes_append_byte(&quoted, '\\', error)) && bytes_append(&quoted, p, 1, error);
+    ok = ok && bpe_add_stage(bpe, bytes_text(&quoted), true, error);
+    bytes_free(&quoted);
+    return ok;
+}
+
 /* One pre-tokenizer node becomes stages; `depth` bounds nested sequences. */
 static bool parse_stages(struct bpe *bpe, const cJSON *node, int depth, struct error *error)
 {
@@ -83,20 +95,26 @@ static bool parse_stages(struct bpe *bpe, const cJSON *node, int depth, struct e
         return true;
     }
     if (is_type(node, "ByteLevel")) {
-        if (!refuse_flag(node, "pre_tokenizer", "add_prefix_space", error)) return false;
-        return cJSON_IsFalse(json_member(node, "use_regex")) || bpe_add_stage(bpe, BPE_GPT2_PATTERN, error);
+        bool space = cJSON_IsTrue(json_member(node, "add_prefix_space"));
+        if (space && bpe->n_stages > 0) return error_set(error, ERROR_INPUT, "pre_tokenizer: add_prefix_space behind another stage; it is wanted in the first one only");
+        bpe->prefix_space = bpe->prefix_space || space;
+        return cJSON_IsFalse(json_member(node, "use_regex")) || bpe_add_stage(bpe, BPE_GPT2_PATTERN, true, error);
     }
     if (is_type(node, "Digits"))
-        return cJSON_IsTrue(json_member(node, "individual_digits")) ? bpe_add_stage(bpe, BPE_DIGITS_PATTERN, error)
-                                                                     : bpe_add_stage(bpe, "\\p{N}+", error);
-    if (!is_type(node, "Split"))
-        return error_set(error, ERROR_INPUT, "pre_tokenizer: type %s; ByteLevel, Digits, Split or Sequence is wanted", type_name(node));
-    const cJSON *pattern = json_member(json_member(node, "pattern"), "Regex"), *how = json_member(node, "behavior");
-    if (!cJSON_IsString(pattern)) return error_set(error, ERROR_INPUT, "pre_tokenizer: Split without a \"Regex\"; a pattern is wanted");
-    bool inverted = cJSON_IsTrue(json_member(node, "invert"));
-    if (!cJSON_IsString(how) || strcmp(how->valuestring, inverted ? "Removed" : "Isolated") != 0)
-        return error_set(error, ERROR_INPUT, "pre_tokenizer: Split with another behavior; Isolated is wanted (or Removed with invert)");
-    return bpe_add_stage(bpe, pattern->valuestring, error);
+        return bpe_add_stage(bpe, cJSON_IsTrue(json_member(node, "individual_digits")) ? BPE_DIGIT_PATTERN : BPE_DIGITS_PATTERN, true, error);
+    if (is_type(node, "Split")) return parse_split(bpe, node, error);
+    return error_set(error, ERROR_INPUT, "pre_tokenizer: type %s; ByteLevel, Digits, Split or Sequence is wanted", type_name(node));
+}
+
+static bool parse_normalizer(struct bpe *bpe, const cJSON *node, int depth, struct error *error)
+{
+    const cJSON *item;
+    if (is_null(node)) return true;
+    if (is_type(node, "NFC")) return bpe->nfc = true;
+    if (!is_type(node, "Sequence") || depth > 3) return error_set(error, ERROR_INPUT, "normalizer: type %s; null or NFC is wanted", type_name(node));
+    cJSON_ArrayForEach(item, json_member(node, "normalizers"))
+        if (!parse_normalizer(bpe, item, depth + 1, error)) return false;
+    return true;
 }
 
 static bool parse_model_options(struct bpe *bpe, const cJSON *root, const cJSON *model, struct error *error)
@@ -107,9 +125,8 @@ static bool parse_model_options(struct bpe *bpe, const cJSON *root, const cJSON 
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (!refuse_flag(model, "model", refused[i], error)) return false;
     bpe->ignore_merges = cJSON_IsTrue(json_member(model, "ignore_merges"));
-    const cJSON *normalizer = json_member(root, "normalizer"), *decoder = json_member(root, "decoder");
-    if (!is_null(normalizer) && !is_type(normalizer, "NFC"))
-        return error_set(error, ERROR_INPUT, "normalizer: type %s; null or NFC is wanted", type_name(normalizer));
+    const cJSON *decoder = json_member(root, "decoder");
+    if (!parse_normalizer(bpe, json_member(root, "normalizer"), 0, error)) return false;
     if (!is_null(decoder) && !is_type(decoder, "ByteLevel"))
         return error_set(error, ERROR_INPUT, "decoder: type %s; ByteLevel is wanted", type_name(decoder));
     for (int i = 0; i < 4; i++) {
@@ -143,14 +160,12 @@ static bool read_vocab(const cJSON *vocab, struct entry *entries, int32_t most, 
 
 static bool read_added(const cJSON *added, struct entry *entries, int32_t most, struct error *error)
 {
-    static const char *const refused[] = {"single_word", "lstrip", "rstrip"};
     const cJSON *item;
     int at = 0;
     cJSON_ArrayForEach(item, added) {
         int64_t id;
         const char *content;
         bool ok = json_integer(item, "id", 0, most - 1, &id, error) && json_string(item, "content", &content, error) && check_name(content, error);
-        for (size_t i = 0; ok && i < sizeof refused / sizeof refused[0]; i++) ok = refuse_flag(item, "options", refused[i], error);
         if (ok && (entries[id].added != NULL || (entries[id].name != NULL && strcmp(entries[id].name, content) != 0)))
             ok = error_set(error, ERROR_INPUT, "id %ld is \"%.60s\" already, not \"%.60s\"; one token an id is wanted", (long)id, entries[id].name, content);
         if (!ok) return error_prefix(error, "added_tokens[%d]", at);
@@ -160,12 +175,20 @@ static bool read_added(const cJSON *added, struct entry *entries, int32_t most, 
     return true;
 }
 
+static const struct { const char *name; unsigned flag; } ADDED_FLAGS[] = {
+    {"single_word", BPE_FLAG_SINGLE_WORD}, {"lstrip", BPE_FLAG_LSTRIP}, {"rstrip", BPE_FLAG_RSTRIP}, {"normalized", BPE_FLAG_NORMALIZED}, {"special", BPE_FLAG_SPECIAL}};
+enum { ADDED_FLAGS_N = sizeof ADDED_FLAGS / sizeof *ADDED_FLAGS };
+
 static bool add_entry(struct bpe *bpe, const struct entry *entry, struct error *error)
 {
     size_t n = strlen(entry->name);
     if (entry->added != NULL) {
-        unsigned special = cJSON_IsTrue(json_member(entry->added, "special")) ? BPE_FLAG_SPECIAL : 0;
-        return bpe_add_token(bpe, entry->name, n, BPE_FLAG_ADDED | BPE_FLAG_RAW | special, error);
+        unsigned flags = BPE_FLAG_ADDED | BPE_FLAG_RAW;
+        for (int i = 0; i < ADDED_FLAGS_N; i++)
+            if (cJSON_IsTrue(json_member(entry->added, ADDED_FLAGS[i].name))) flags |= ADDED_FLAGS[i].flag;
+        if (bpe->nfc && (flags & BPE_FLAG_NORMALIZED) && !unicode_is_stable(entry->name, n))
+            return error_set(error, ERROR_INPUT, "added_tokens: \"%.60s\" is not in NFC; one that normalizing leaves alone is wanted", entry->name);
+        return bpe_add_token(bpe, entry->name, n, flags, error);
     }
     uint8_t *text = mem_alloc(n, 1, error);
     if (text == NULL) return false;
@@ -256,6 +279,42 @@ static bool parse_merges(struct bpe *bpe, const cJSON *model, struct error *erro
     return ok;
 }
 
+/* A special token of a template: its ids stand in "special_tokens" of the post-processor. */
+static bool template_ids(const struct bpe *bpe, const cJSON *special, const cJSON *table, struct ids *out, struct error *error)
+{
+    const char *name;
+    if (!json_string(special, "id", &name, error)) return false;
+    const cJSON *ids = json_member(json_member(table, name), "ids"), *item;
+    if (!cJSON_IsArray(ids)) return error_set(error, ERROR_INPUT, "special token \"%.60s\" has no list \"ids\"; one is wanted", name);
+    cJSON_ArrayForEach(item, ids) {
+        double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
+        if (!(id >= 0 && id < bpe->n) || id != (double)(int32_t)id) return error_set(error, ERROR_INPUT, "special token \"%.60s\" has an id outside of 0 to %ld", name, (long)bpe->n - 1);
+        if (!ids_append(out, (int32_t)id, error)) return false;
+    }
+    return true;
+}
+
+/* What the post-processor puts before and behind a text: TemplateProcessing's "single", also within a Sequence. ByteLevel
+ * changes offsets only. */
+static bool parse_around(struct bpe *bpe, const cJSON *node, int depth, struct error *error)
+{
+    const cJSON *item;
+    bool text = false, ok = true;
+    if (is_null(node) || is_type(node, "ByteLevel")) return true;
+    if (is_type(node, "Sequence") && depth < 3) {
+        cJSON_ArrayForEach(item, json_member(node, "processors")) ok = ok && parse_around(bpe, item, depth + 1, error);
+        return ok;
+    }
+    if (!is_type(node, "TemplateProcessing"))
+        return error_set(error, ERROR_INPUT, "post_processor: type %s; ByteLevel, TemplateProcessing or Sequence is wanted", type_name(node));
+    cJSON_ArrayForEach(item, json_member(node, "single")) {
+        const cJSON *special = json_member(item, "SpecialToken");
+        if (special != NULL) ok = ok && template_ids(bpe, special, json_member(node, "special_tokens"), text ? &bpe->after : &bpe->before, error);
+        else text = true;
+    }
+    return ok || error_prefix(error, "post_processor");
+}
+
 bool bpe_parse(const void *json, size_t n, struct bpe **out, struct error *error)
 {
     *out = NULL;
@@ -265,7 +324,7 @@ bool bpe_parse(const void *json, size_t n, struct bpe **out, struct error *error
     struct bpe *bpe = bpe_new(error);
     bool ok = bpe != NULL && (cJSON_IsObject(model) || error_set(error, ERROR_INPUT, "no \"model\"; a tokenizer.json of Hugging Face tokenizers is wanted"));
     ok = ok && parse_model_options(bpe, root, model, error) && parse_tokens(bpe, root, model, error);
-    ok = ok && bpe_index_names(bpe, error) && parse_merges(bpe, model, error) && bpe_finish(bpe, error);
+    ok = ok && bpe_index_names(bpe, error) && parse_merges(bpe, model, error) && bpe_finish(bpe, error) && parse_around(bpe, json_member(root, "post_processor"), 0, error);
     cJSON_Delete(root);
     if (!ok) {
         bpe_free(bpe);
@@ -285,20 +344,21 @@ bool bpe_load(const char *path, struct bpe **out, struct error *error)
     return ok;
 }
 
-/* The name of a token as a JSON string. */
-static bool print_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
+bool bpe_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
 {
     size_t n;
     const uint8_t *text = bpe_token(bpe, id, &n);
-    if (bpe->flags[id] & BPE_FLAG_RAW) return json_quote(out, (const char *)text, n, error);
-    struct bytes name = {0};
+    if (bpe->flags[id] & BPE_FLAG_RAW) return bytes_append(out, text, n, error);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        unsigned c = bpe_byte_char(text[i]);
-        uint8_t two[2] = {(uint8_t)(0xc0 | c >> 6), (uint8_t)(0x80 | (c & 0x3f))};
-        ok = c < 0x80 ? bytes_append_byte(&name, c, error) : bytes_append(&name, two, 2, error);
-    }
-    ok = ok && json_quote(out, bytes_text(&name), name.n, error);
+    for (size_t i = 0; ok && i < n; i++) ok = unicode_append(out, bpe_byte_char(text[i]), error);
+    return ok;
+}
+
+/* The name of a token as a JSON string. */
+static bool print_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error)
+{
+    struct bytes name = {0};
+    bool ok = bpe_name(bpe, id, &name, error) && json_quote(out, bytes_text(&name), name.n, error);
     bytes_free(&name);
     return ok;
 }
@@ -308,9 +368,9 @@ static bool print_added(const struct bpe *bpe, struct bytes *out, struct error *
     bool ok = bytes_append_text(out, "\"added_tokens\":[", error), first = true;
     for (int32_t id = 0; ok && id < bpe->n; id++) {
         if ((bpe->flags[id] & BPE_FLAG_ADDED) == 0) continue;
-        const char *special = bpe->flags[id] & BPE_FLAG_SPECIAL ? "false,\"special\":true" : "true,\"special\":false";
-        ok = bytes_printf(out, error, "%s{\"id\":%ld,\"content\":", first ? "" : ",", (long)id) && print_name(bpe, id, out, error) &&
-             bytes_printf(out, error, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":%s}", special);
+        ok = bytes_printf(out, error, "%s{\"id\":%ld,\"content\":", first ? "" : ",", (long)id) && print_name(bpe, id, out, error);
+        for (int i = 0; ok && i < ADDED_FLAGS_N; i++) ok = bytes_printf(out, error, ",\"%s\":%s", ADDED_FLAGS[i].name, bpe->flags[id] & ADDED_FLAGS[i].flag ? "true" : "false");
+        ok = ok && bytes_append_byte(out, '}', error);
         first = false;
     }
     return ok && bytes_append_text(out, "],", error);

@@ -9,16 +9,29 @@
 #include <stdatomic.h>
 
 #define BPE_GPT2_PATTERN "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define BPE_DIGITS_PATTERN "\\p{N}"
+#define BPE_DIGIT_PATTERN "\\p{N}"
+#define BPE_DIGITS_PATTERN "\\p{N}+"
+#define BPE_MODERN_PATTERN(digits) "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define BPE_LLAMA3_PATTERN BPE_MODERN_PATTERN("\\p{N}{1,3}")
+#define BPE_QWEN2_PATTERN BPE_MODERN_PATTERN("\\p{N}")
 
-enum { BPE_STAGES_MOST = 4 };
-enum bpe_flag { BPE_FLAG_ADDED = 1, BPE_FLAG_SPECIAL = 2, BPE_FLAG_RAW = 4 /* its name in the file is its text */ };
-enum bpe_quick { BPE_QUICK_NONE, BPE_QUICK_GPT2, BPE_QUICK_DIGITS };   /* patterns that have an ASCII fast path */
+enum { BPE_STAGES_MOST = 8 };
+enum bpe_flag {
+    BPE_FLAG_ADDED = 1, BPE_FLAG_SPECIAL = 2, BPE_FLAG_RAW = 4 /* its name in the file is its text */,
+    BPE_FLAG_LSTRIP = 8, BPE_FLAG_RSTRIP = 16, BPE_FLAG_SINGLE_WORD = 32, BPE_FLAG_NORMALIZED = 64
+};
+
+/* The length of the next piece at p, of which n > 0 bytes are left; see bpe_match.c. */
+typedef size_t bpe_matcher(const uint8_t *p, size_t n);
+struct bpe_known { const char *pattern, *name /* in GGUF files, NULL: none */; bpe_matcher *matcher; };
+extern const struct bpe_known bpe_known[];
+extern const size_t bpe_known_n;
 
 /* One stage of the pre-tokenizer: matches and the gaps between them become pieces. */
 struct bpe_stage {
-    pcre2_code *code;
-    enum bpe_quick quick;
+    bpe_matcher *matcher;             /* NULL: the pattern decides */
+    pcre2_code *code;                 /* NULL with a matcher */
+    const char *name;
     bool jit;
 };
 
@@ -27,8 +40,7 @@ struct bpe_walk {
     const struct bpe *bpe;
     const uint8_t *text;
     pcre2_match_data *match;
-    struct { size_t piece, at, end, match_end; bool matched; } level[BPE_STAGES_MOST];
-    bool quick;                       /* use the fast paths (tests switch them off) */
+    struct { size_t piece, at, end, match_end; } level[BPE_STAGES_MOST];
     struct error *error;
     bool failed;
 };
@@ -36,6 +48,13 @@ struct bpe_walk {
 /* Open addressing hash tables; capacity is a power of two, at most half full. */
 struct bpe_pairs { uint64_t *key; int32_t *value; size_t capacity, n; };   /* key + 1; 0 is empty */
 struct bpe_names { int32_t *id; size_t capacity; };                       /* id + 1; 0 is empty */
+
+/* Where a set of added tokens can start: quick refusals for nearly every byte. */
+struct bpe_search {
+    uint8_t first[256];               /* 1: one of them starts with this byte */
+    int only;                         /* the one byte that all start with; -1: several, -2: there are none */
+    bool plain;                       /* one of them is not special */
+};
 
 struct bpe_merge { int32_t left, right, result; };
 struct bpe_scratch;
@@ -51,10 +70,12 @@ struct bpe {
     struct bpe_pairs pairs;           /* (left, right) -> rank */
     struct bpe_names names;           /* bytes -> id */
     int32_t byte_id[256];             /* -1: no token */
-    int32_t *added;                   /* (n_added) ids of added tokens, longest first */
-    size_t n_added;
-    uint8_t added_first[256];         /* 1: an added token starts with this byte; 2: one that is not special does too */
-    bool ignore_merges;
+    struct bpe_names added;           /* text -> id of an added token */
+    size_t *added_lengths;            /* (n_added_lengths) the different lengths of added tokens, longest first */
+    size_t n_added_lengths;
+    struct bpe_search search[2];      /* those found in the text as it is, and those found in it after normalizing */
+    bool ignore_merges, nfc, prefix_space;
+    struct ids before, after;         /* what the post-processor puts around a text */
     struct bpe_stage stage[BPE_STAGES_MOST];
     int n_stages;
     char *kept[4];                    /* JSON of normalizer, pre_tokenizer, post_processor, decoder; NULL: "null" */
@@ -76,12 +97,28 @@ int bpe_char_byte(unsigned c);                                            /* and
 bool bpe_pairs_put(struct bpe_pairs *pairs, uint64_t key, int32_t value, struct error *error);
 int32_t *bpe_pairs_at(const struct bpe_pairs *pairs, uint64_t key);        /* NULL when absent */
 
+/* bpe_file.c: the name of a token in a vocabulary: one character a byte, or the text as it stands. */
+bool bpe_name(const struct bpe *bpe, int32_t id, struct bytes *out, struct error *error);
+
 /* bpe_split.c */
-bool bpe_add_stage(struct bpe *bpe, const char *pattern, struct error *error);
+bool bpe_add_stage(struct bpe *bpe, const char *pattern, bool by_hand, struct error *error);   /* by_hand: where there is a matcher */
+bool bpe_needs_match(const struct bpe *bpe);                               /* some stage is a pattern */
 void bpe_stages_free(struct bpe *bpe);
 pcre2_match_data *bpe_match_data(struct error *error);
 void bpe_walk_start(struct bpe_walk *walk, const struct bpe *bpe, pcre2_match_data *match, const void *text, size_t n, struct error *error);
 bool bpe_walk_next(struct bpe_walk *walk, size_t *from, size_t *to);       /* false at the end and on failure (walk->failed) */
+
+/* bpe_added.c: cut the added tokens out of text; between them `stretch` is called, at them `token`. */
+struct bpe_cutter {
+    const struct bpe *bpe;
+    bool specials;
+    void *context;
+    bool (*stretch)(void *context, const uint8_t *text, size_t n, struct error *error);
+    bool (*token)(void *context, int32_t id, struct error *error);
+};
+bool bpe_index_added(struct bpe *bpe, struct error *error);
+int32_t bpe_find_added(const struct bpe *bpe, const void *text, size_t n);   /* -1: no such added token */
+bool bpe_cut(const struct bpe_cutter *cutter, const uint8_t *text, size_t n, struct error *error);
 
 /* bpe_encode.c */
 void bpe_scratch_free(struct bpe_scratch *scratch);

@@ -95,7 +95,7 @@ static bool count_word(struct trainer *t, const uint8_t *text, size_t n)
     return true;
 }
 
-static bool count_text(struct trainer *t, pcre2_match_data *match, const struct bpe_text *text)
+static bool count_text(struct trainer *t, const struct bpe_text *text)
 {
     struct bytes mended = {0};
     const uint8_t *data = text->text;
@@ -107,7 +107,7 @@ static bool count_text(struct trainer *t, pcre2_match_data *match, const struct 
         n = mended.n;
     }
     struct bpe_walk walk;
-    bpe_walk_start(&walk, t->bpe, match, data, n, t->error);
+    bpe_walk_start(&walk, t->bpe, NULL, data, n, t->error);
     while (ok && bpe_walk_next(&walk, &from, &to)) ok = count_word(t, data + from, to - from);
     bytes_free(&mended);
     return ok && !walk.failed;
@@ -339,7 +339,7 @@ static bool begin(struct bpe *bpe, int32_t size, const char *const *specials, si
     }
     for (int i = 0; i < 4; i++)
         if (parts[i] != NULL && (bpe->kept[i] = mem_copy_string(parts[i], error)) == NULL) return false;
-    return bpe_add_stage(bpe, BPE_GPT2_PATTERN, error);
+    return bpe_add_stage(bpe, BPE_GPT2_PATTERN, true, error);
 }
 
 bool bpe_train(const struct bpe_text *texts, size_t n_texts, int32_t size, const char *const *specials, size_t n_specials,
@@ -364,10 +364,7 @@ bool bpe_train(const struct bpe_text *texts, size_t n_texts, int32_t size, const
         mem_free(ok ? bpe->names.id : NULL);
         if (ok) bpe->names = wide;
     }
-    pcre2_match_data *match = ok ? bpe_match_data(error) : NULL;
-    ok = match != NULL;
-    for (size_t i = 0; ok && i < n_texts; i++) ok = count_text(&t, match, &texts[i]);
-    pcre2_match_data_free(match);
+    for (size_t i = 0; ok && i < n_texts; i++) ok = count_text(&t, &texts[i]);
     if (ok) {
         t.left = mem_alloc((size_t)size, sizeof *t.left, error);
         t.right = mem_alloc((size_t)size, sizeof *t.right, error);

@@ -19,10 +19,17 @@ const char *special_name(enum special special)
 
 void vocabulary_join(struct vocabulary *v, struct bpe *bpe, struct codes *codes)
 {
-    *v = (struct vocabulary){.bpe = bpe, .codes = codes, .joint = codes != NULL};
+    *v = (struct vocabulary){.bpe = bpe, .codes = codes, .joint = codes != NULL, .begin = -1, .end = -1};
     v->music_first = bpe_size(bpe);
     v->image_first = v->music_first + (v->joint ? music_vocabulary() : 0);
     v->size = v->image_first + (v->joint ? codes_vocabulary(codes) : 0);
+}
+
+void vocabulary_edges(struct vocabulary *v, int bos, int eos)
+{
+    const struct ids *before = bpe_before(v->bpe);
+    v->end = eos;
+    v->begin = before->n > 0 ? before->id[0] : bos == eos ? eos : -1;
 }
 
 void vocabulary_free(struct vocabulary *v)
@@ -51,12 +58,12 @@ static bool check_layout(const struct vocabulary *v, const cJSON *root, struct e
 
 bool vocabulary_load(const char *folder, struct vocabulary *v, struct error *error)
 {
-    char tokenizer[PATH_MAX], layout[PATH_MAX], vq[PATH_MAX];
+    char layout[PATH_MAX], vq[PATH_MAX];
     struct bpe *bpe = NULL;
     struct codes *codes = NULL;
     *v = (struct vocabulary){0};
-    if (!file_join(tokenizer, sizeof tokenizer, folder, "tokenizer.json", error) || !file_join(layout, sizeof layout, folder, "triptych.json", error) ||
-        !file_join(vq, sizeof vq, folder, "vq.safetensors", error) || !bpe_load(tokenizer, &bpe, error)) return false;
+    if (!file_join(layout, sizeof layout, folder, "triptych.json", error) ||
+        !file_join(vq, sizeof vq, folder, "vq.safetensors", error) || !bpe_load_folder(folder, &bpe, error)) return false;
     bool joint = file_exists(layout), ok = true;
     if (joint) ok = codes_load(vq, &codes, error);
     vocabulary_join(v, bpe, codes);

@@ -5,7 +5,8 @@
  *
  * The special tokens are the first tokens of the text tokenizer (tokenizer.json), so that the text range and the special
  * tokens load in other programs as they are. A model directory holds the parts as tokenizer.json, vq.safetensors and
- * triptych.json (the ranges and the versions of the grids); a directory without triptych.json is a plain text model.
+ * triptych.json (the ranges and the versions of the grids); a directory without triptych.json is a text model, whose tokenizer is
+ * its own and has none of these special tokens.
  */
 #ifndef TOKENIZERS_VOCABULARY_H
 #define TOKENIZERS_VOCABULARY_H
@@ -37,11 +38,16 @@ struct vocabulary {
     struct codes *codes;  /* owned; NULL for a text model */
     bool joint;           /* has music and images */
     int32_t music_first, image_first, size;
+    int32_t begin, end;   /* of a text model: ids that open and close a text, -1 for none; see vocabulary_edges */
 };
 
 /* Take over a tokenizer and image codes and lay out the ranges. */
 void vocabulary_join(struct vocabulary *vocabulary, struct bpe *bpe, struct codes *codes);
 void vocabulary_free(struct vocabulary *vocabulary);
+
+/* Take over from a text model's configuration what closes a text, and what opens one: the tokenizer's own first id, or the
+ * same where the model was trained on texts with one id between them (GPT-2). */
+void vocabulary_edges(struct vocabulary *vocabulary, int bos, int eos);
 
 /* Read from / write into a model directory. Loading refuses parts that do not fit each other. */
 bool vocabulary_load(const char *folder, struct vocabulary *vocabulary, struct error *error);

@@ -1,0 +1,195 @@
+/* Filling a hole; see infill.h. */
+#include "core/infill.h"
+#include "core/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 16, CUTS = 4 };        /* paths drawn side by side; beginnings of a path that are scored in full */
+
+void infill_result_free(struct infill_result *r)
+{
+    for (size_t i = 0; i < r->n; i++) ids_free(&r->middle[i].ids);
+    mem_free(r->middle);
+    *r = (struct infill_result){0};
+}
+
+static double log_probability(const float *logits, int V, int32_t id)
+{
+    float most = logits[0];
+    double sum = 0;
+    for (int i = 1; i < V; i++) most = logits[i] > most ? logits[i] : most;
+    for (int i = 0; i < V; i++) sum += exp((double)(logits[i] - most));
+    return (double)(logits[id] - most) - log(sum);
+}
+
+/* ---- paths ---- */
+
+static bool draw_batch(struct session *session, const struct infill_request *q, int first, int rows, struct sampling_scratch *scratch, struct ids *paths, struct error *error)
+{
+    struct generate_request requests[ROWS];
+    struct ids *out[ROWS];
+    for (int i = 0; i < rows; i++) {
+        const struct infill_prompt *p = &q->prompts[(first + i) % q->prompts_n];
+        requests[i] = (struct generate_request){.prompt = p->id, .prompt_n = p->n, .options = q->options, .last = p->n + (size_t)q->most,
+            .constraint = q->constraint, .piece = (uint64_t)(first + i)};
+        out[i] = &paths[i];
+    }
+    /* a constraint follows one sequence: with one, the paths are drawn one after the other */
+    bool ok = true;
+    if (q->constraint == NULL) ok = generate(session, requests, rows, scratch, out, error);
+    for (int i = 0; ok && q->constraint != NULL && i < rows; i++) ok = generate(session, &requests[i], 1, scratch, &out[i], error);
+    for (int i = 0; ok && i < rows; i++) {                     /* keep what is new, without the end id */
+        size_t n = paths[i].n - requests[i].prompt_n;
+        memmove(paths[i].id, paths[i].id + requests[i].prompt_n, n * sizeof *paths[i].id);
+        paths[i].n = n > 0 && ids_have(&q->options->sampling.eos, paths[i].id[n - 1]) ? n - 1 : n;
+    }
+    return ok;
+}
+
+/* ---- scores ---- */
+
+struct scoring {
+    const struct infill_request *q;
+    struct session *session;         /* sequence 0 holds the left context, 1 is at work */
+    float *before, *logits;          /* (V) behind the left context; (max(most, right_n), V) */
+    int V;
+    struct infill_result *result;
+};
+
+static bool is_known(const struct infill_result *r, const int32_t *ids, size_t n)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->middle[i].ids.n == n && (n == 0 || memcmp(r->middle[i].ids.id, ids, n * sizeof *ids) == 0)) return true;
+    return false;
+}
+
+static bool keep(struct scoring *s, const int32_t *ids, size_t n, double own, double right, struct error *error)
+{
+    struct infill_middle *more = mem_resize(s->result->middle, s->result->n + 1, sizeof *more, error);
+    if (more == NULL) return false;
+    s->result->middle = more;
+    struct infill_middle *m = &more[s->result->n++];
+    size_t all = n + s->q->right_n;
+    *m = (struct infill_middle){.own = own, .right = right, .score = (own + right) / pow((double)(all > 0 ? all : 1), s->q->options->length_penalty)};
+    return ids_append_many(&m->ids, ids, n, error);
+}
+
+/* log p(right | left, the first n ids of the path, which sequence 1 holds). `first`: log-probability of its first id. */
+static bool score_right(struct scoring *s, size_t n, double first, double *out, struct error *error)
+{
+    size_t more = s->q->right_n > 0 ? s->q->right_n - 1 : 0;
+    *out = first;
+    session_cut(s->session, 1, (int)(s->q->left_n + n));
+    if (more == 0) return true;
+    if (!session_feed(s->session, 1, s->q->right, more, true, s->logits, error)) return false;
+    for (size_t i = 0; i < more; i++) *out += log_probability(s->logits + i * (size_t)s->V, s->V, s->q->right[i + 1]);
+    return true;
+}
+
+struct cut { size_t n; double own, first, promise; };
+
+static int by_promise(const void *a, const void *b)
+{
+    double x = ((const struct cut *)a)->promise, y = ((const struct cut *)b)->promise;
+    return x > y ? -1 : x < y;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    size_t x = ((const struct cut *)a)->n, y = ((const struct cut *)b)->n;
+    return x > y ? -1 : x < y;
+}
+
+static bool may_end(const struct infill_request *q, const int32_t *ids, size_t n)
+{
+    return n >= (size_t)q->options->sampling.min_new_tokens && (q->whole == NULL || q->whole(q->whole_context, ids, n));
+}
+
+static bool score_path(struct scoring *s, const struct ids *path, struct error *error)
+{
+    const struct infill_request *q = s->q;
+    struct cut *cuts = mem_alloc(path->n + 1, sizeof *cuts, error);
+    size_t found = 0;
+    double own = 0;
+    if (cuts == NULL) return false;
+    session_cut(s->session, 1, 0);
+    session_copy(s->session, 0, 1);
+    bool ok = path->n == 0 || session_feed(s->session, 1, path->id, path->n, true, s->logits, error);
+    for (size_t n = 0; ok && n <= path->n; n++) {
+        const float *behind = n == 0 ? s->before : s->logits + (n - 1) * (size_t)s->V;
+        double first = q->right_n > 0 ? log_probability(behind, s->V, q->right[0]) : 0;
+        if (may_end(q, path->id, n) && !is_known(s->result, path->id, n))
+            cuts[found++] = (struct cut){n, own, first, (own + first) / pow((double)(n + 1), q->options->length_penalty)};
+        if (n < path->n) own += log_probability(behind, s->V, path->id[n]);
+    }
+    qsort(cuts, found, sizeof *cuts, by_promise);
+    if (found > CUTS) found = CUTS;
+    qsort(cuts, found, sizeof *cuts, by_length);               /* longest first: each cuts the sequence further */
+    for (size_t i = 0; ok && i < found; i++) {
+        double right;
+        ok = score_right(s, cuts[i].n, cuts[i].first, &right, error) && keep(s, path->id, cuts[i].n, cuts[i].own, right, error);
+    }
+    mem_free(cuts);
+    return ok;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct infill_middle *x = a, *y = b;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    if (x->ids.n != y->ids.n) return x->ids.n < y->ids.n ? -1 : 1;
+    return x->ids.n == 0 ? 0 : memcmp(x->ids.id, y->ids.id, x->ids.n * sizeof *x->ids.id);
+}
+
+static bool run(struct scoring *s, struct session *drawing, struct sampling_scratch *scratch, struct error *error)
+{
+    const struct infill_request *q = s->q;
+    bool ok = session_feed(s->session, 0, q->left, q->left_n, false, s->before, error);
+    for (int done = 0; ok && done < q->candidates; done += ROWS) {
+        int rows = q->candidates - done < ROWS ? q->candidates - done : ROWS;
+        struct ids paths[ROWS] = {{0}};
+        ok = draw_batch(drawing, q, done, rows, scratch, paths, error);
+        for (int i = 0; i < rows; i++) {
+            ok = ok && score_path(s, &paths[i], error);
+            ids_free(&paths[i]);
+        }
+    }
+    if (s->result->n > 1) qsort(s->result->middle, s->result->n, sizeof *s->result->middle, by_score);
+    return ok;
+}
+
+bool infill(const struct runner *runner, const struct infill_request *q, struct infill_result *result, struct error *error)
+{
+    const struct model *model = runner->model;
+    size_t V = (size_t)model->config.V, rows = (size_t)q->most > q->right_n ? (size_t)q->most : q->right_n, longest = q->left_n;
+    struct sampling_scratch scratch = {0};
+    for (int i = 0; i < q->prompts_n; i++) longest = q->prompts[i].n > longest ? q->prompts[i].n : longest;
+    size_t length = longest + (size_t)q->most + q->right_n;
+    if (q->left_n == 0) return error_set(error, ERROR_INPUT, "infill: nothing stands before the hole; at least one id is wanted");
+    if (length > (size_t)model->config.T) return error_set(error, ERROR_INPUT, "infill: %zu tokens; at most %d, the model's context, are wanted", length, model->config.T);
+    struct scoring s = {.q = q, .V = model->config.V, .result = result};
+    struct session *drawing = session_start_on(model, runner->packed, q->constraint == NULL ? ROWS : 1, (int)length, runner->pool, error);
+    bool ok = drawing != NULL && (s.session = session_start_on(model, runner->packed, 2, (int)length, runner->pool, error)) != NULL && (s.before = mem_alloc(V, sizeof *s.before, error)) != NULL &&
+              (s.logits = mem_alloc((rows + 1) * V, sizeof *s.logits, error)) != NULL && sampling_scratch_init(&scratch, model->config.V, error) &&
+              run(&s, drawing, &scratch, error);
+    session_stop(drawing), session_stop(s.session);
+    mem_free(s.before), mem_free(s.logits);
+    sampling_scratch_free(&scratch);
+    return ok;
+}
+
+bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error)
+{
+    size_t V = (size_t)runner->model->config.V;
+    struct session *session = session_start_on(runner->model, runner->packed, 1, (int)(left_n + n), runner->pool, error);
+    float *logits = mem_alloc((n + 1) * V, sizeof *logits, error);
+    bool ok = session != NULL && logits != NULL && session_feed(session, 0, left, left_n, false, logits, error) &&
+              (n < 2 || session_feed(session, 0, ids, n - 1, true, logits + V, error));
+    *out = 0;
+    for (size_t i = 0; ok && i < n; i++) *out += log_probability(logits + i * V, (int)V, ids[i]);
+    session_stop(session);
+    mem_free(logits);
+    return ok;
+}
