@@ -480,8 +480,8 @@ END_TEST
 START_TEST(holes_are_filled)
 {
     char text[8000];
-    must("$T fill 'The <fill> mouse went to <fill> moon.' -m model -s 2 > one && $T write 'The <fill> mouse went to <fill> moon.' -m model -s 2 > two && cmp one two && grep -q '^The .* mouse went to .* moon\\.$' one");
-    must("printf 'A <fill>.\\n' > hole.txt && $T fill hole.txt -m model -s 2 -o filled.txt && $T redo filled.txt -m model -o again2.txt && cmp filled.txt again2.txt && head -n 1 filled.txt | grep -q '^A .*\\.$'");
+    must("$T fill 'The <fill> mouse went to <fill> moon.' -m model -s 2 > one && $T write 'The <fill> mouse went to <fill> moon.' -m model -s 2 > two && cmp one two && tr '\\n' ' ' <one | grep -q '^The .* mouse went to .* moon\\. $'");
+    must("printf 'A <fill>.\\n' > hole.txt && $T fill hole.txt -m model -s 2 -o filled.txt && $T redo filled.txt -m model -o again2.txt && cmp filled.txt again2.txt && head -c 2 filled.txt | grep -q '^A $'");
     ck_assert_int_eq(run(text, sizeof text, "$T fill '<fill> moon' -m model -s 2 --json"), 0);              /* nothing before the hole */
     ck_assert_ptr_nonnull(strstr(text, "\"log_right\":-"));
 }
