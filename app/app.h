@@ -30,6 +30,9 @@ bool verb_import(const struct arguments *a, struct error *error);
 bool verb_export(const struct arguments *a, struct error *error);
 bool verb_models(const struct arguments *a, struct error *error);
 
+/* --int8 or float32. */
+enum precision app_precision(const struct arguments *a);
+
 /* Set by SIGINT and SIGTERM: finish what is at hand, save, stop. */
 extern volatile sig_atomic_t app_stop;
 

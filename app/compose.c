@@ -78,12 +78,12 @@ static bool make_piece(struct engine *e, const struct decoding_defaults *d, enum
     struct generation g;
     if (!decoding_options(e->a, d, NULL, &g, error)) return false;
     struct engine_order o = {.kind = kind, .verb = "compose", .prompt = prompt, .seed = seed, .options = &g};
-    bool ok = engine_make(e, &o, out, error);
+    bool ok = engine_make(e, &o, 1, out, error);
     generation_free(&g);
     return ok;
 }
 
-/* Tune and sprite at the same time: the model is shared, each has a session of its own. */
+/* Tune and sprite at the same time, each on one processor. */
 struct pair { struct engine engines[2]; struct triptych *t; uint64_t seed; struct error errors[2]; bool ok[2]; };
 
 static void make_half(void *context, int item, int worker)
@@ -97,17 +97,14 @@ static void make_half(void *context, int item, int worker)
 static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struct error *error)
 {
     struct pair p = {.engines = {*e, *e}, .t = t, .seed = seed};
-    struct threads *pool = threads_start(0, error);
-    p.engines[1].session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error);
-    bool ok = pool != NULL && p.engines[1].session != NULL && sampling_scratch_init(&p.engines[1].scratch, e->model.config.V, error);
+    p.engines[0].runner.pool = p.engines[1].runner.pool = NULL;
+    bool ok = sampling_scratch_init(&p.engines[1].scratch, e->model.config.V, error);
     if (ok) {
-        threads_run(pool, 2, make_half, &p);
+        threads_run(e->pool, 2, make_half, &p);
         for (int i = 0; ok && i < 2; i++)
             if (!p.ok[i]) *error = p.errors[i], ok = false;
         sampling_scratch_free(&p.engines[1].scratch);
     }
-    session_stop(p.engines[1].session);
-    threads_stop(pool);
     return ok;
 }
 

@@ -45,6 +45,8 @@ bool app_model_folder(const struct arguments *a, char *path, size_t size, struct
     return is_model(path) || error_set(error, ERROR_INPUT, "no model: models/default is not there; --model DIR is wanted");
 }
 
+enum { BATCH_MOST = 32, CACHE_MOST = 1 << 29 };     /* pieces made side by side, and bytes of their caches */
+
 static uint64_t hash_bytes(uint64_t hash, const void *data, size_t n)
 {
     const uint8_t *p = data;
@@ -77,6 +79,8 @@ static void hash_all(struct engine *e)
     snprintf(e->vocabulary_hash, sizeof e->vocabulary_hash, "%016llx", (unsigned long long)hash);
 }
 
+enum precision app_precision(const struct arguments *a) { return a->option[OPTION_INT8].given ? PRECISION_INT8 : PRECISION_F32; }
+
 bool engine_start(struct engine *e, const struct arguments *a, bool joint, struct error *error)
 {
     *e = (struct engine){.a = a};
@@ -84,10 +88,9 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
     if (joint && !e->vocabulary.joint) return error_set(error, ERROR_INPUT, "%s: a text model; one with music and images is wanted", e->folder);
     if (e->model.config.V < e->vocabulary.size)
         return error_set(error, ERROR_INPUT, "%s: the model has %d ids, its tokenizers %d", e->folder, e->model.config.V, (int)e->vocabulary.size);
-    if ((e->pool = threads_start((int)a->option[OPTION_THREADS].number, error)) == NULL || (e->packed = packed_start(&e->model, PRECISION_F32, e->pool, error)) == NULL) return false;
+    if ((e->pool = threads_start((int)a->option[OPTION_THREADS].number, error)) == NULL || (e->packed = packed_start(&e->model, app_precision(a), e->pool, error)) == NULL) return false;
     e->runner = (struct runner){&e->model, e->packed, e->pool};
     if (!e->vocabulary.joint) vocabulary_edges(&e->vocabulary, e->model.config.bos, e->model.config.eos);
-    else if ((e->session = session_start_on(&e->model, e->packed, 2, e->model.config.T, NULL, error)) == NULL) return false;   /* a text model's context may be long: who writes takes what is needed */
     if (!sampling_scratch_init(&e->scratch, e->model.config.V, error)) return false;
     hash_all(e);
     return true;
@@ -95,7 +98,6 @@ bool engine_start(struct engine *e, const struct arguments *a, bool joint, struc
 
 void engine_stop(struct engine *e)
 {
-    session_stop(e->session);
     packed_stop(e->packed);
     threads_stop(e->pool);
     sampling_scratch_free(&e->scratch);
@@ -148,33 +150,66 @@ bool engine_recipe(const struct engine *e, const struct engine_order *o, const i
     return ok && bytes_append_text(out, "]}", error);
 }
 
-bool engine_make(struct engine *e, const struct engine_order *o, struct piece *out, struct error *error)
+/* One piece on its way. */
+struct making { struct modality_state state; struct generate_constraint constraint; struct ids prompt, negative, made; struct generation options; };
+
+/* Prompts and limits of a piece: the request for it. */
+static bool prepare(struct engine *e, const struct engine_order *o, struct making *m, struct generate_request *q, struct error *error)
+{
+    size_t room = (size_t)e->model.config.T, picture = CODES_PATTERNS + CODES_COLOURS_MOST + 4;
+    m->constraint = modality_constraint(&m->state, &e->vocabulary, o->kind);
+    m->options = *o->options;                                  /* a view */
+    m->options.sampling.seed = o->seed, m->options.sampling.eos = engine_eos();
+    if (!form_prompt(&e->vocabulary, o->kind, o->prompt, &m->prompt, error) || !form_prompt(&e->vocabulary, o->kind, o->negative, &m->negative, error)) return false;
+    size_t longest = m->prompt.n > m->negative.n ? m->prompt.n : m->negative.n;
+    if (longest + picture > room) return error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - picture);
+    size_t most = o->kind == MODALITY_IMAGE ? picture : room - longest;
+    if (o->kind != MODALITY_IMAGE && o->options->max_new_tokens > 0 && (size_t)o->options->max_new_tokens < most) most = (size_t)o->options->max_new_tokens;
+    if (most < 24) most = 24;                                  /* the shortest tune wants that much */
+    *q = (struct generate_request){.prompt = m->prompt.id, .prompt_n = m->prompt.n, .options = &m->options, .last = m->prompt.n + most, .negative = m->negative.id,
+        .negative_n = m->negative.n, .constraint = &m->constraint, .piece = (uint64_t)o->kind};
+    return true;
+}
+
+static bool finish(struct engine *e, const struct engine_order *o, struct making *m, struct piece *out, struct error *error)
 {
     const struct modality *modality = modality_of(o->kind);
-    struct modality_state state;
-    struct generate_constraint constraint = modality_constraint(&state, &e->vocabulary, o->kind);
-    struct ids prompt = {0}, negative = {0}, made = {0};
-    struct generation options = *o->options;                   /* a view */
-    options.sampling.seed = o->seed, options.sampling.eos = engine_eos();
-    *out = (struct piece){.kind = o->kind};
-    bool ok = form_prompt(&e->vocabulary, o->kind, o->prompt, &prompt, error) && form_prompt(&e->vocabulary, o->kind, o->negative, &negative, error);
-    size_t longest = prompt.n > negative.n ? prompt.n : negative.n, room = (size_t)e->model.config.T;
-    if (ok && longest + CODES_PATTERNS + CODES_COLOURS_MOST + 4 > room) ok = error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - CODES_PATTERNS - CODES_COLOURS_MOST - 4);
-    if (ok) {
-        size_t most = room - longest;
-        if (o->kind != MODALITY_IMAGE && options.max_new_tokens > 0 && (size_t)options.max_new_tokens < most) most = (size_t)options.max_new_tokens;
-        if (most < 24) most = 24;                              /* the shortest tune wants that much */
-        struct generate_request q = {.prompt = prompt.id, .prompt_n = prompt.n, .options = &options, .last = prompt.n + most, .negative = negative.id,
-            .negative_n = negative.n, .constraint = &constraint, .piece = (uint64_t)o->kind};
-        ok = generate(e->session, &q, 1, &e->scratch, (struct ids *[]){&made}, error);
+    const int32_t *ids = m->made.id + m->prompt.n;
+    size_t n = m->made.n - m->prompt.n;
+    if (n > 0 && ids[n - 1] == SPECIAL_EOS) n--;
+    return modality->decode(&e->vocabulary, ids, n, out, error) && engine_recipe(e, o, ids, n, &out->recipe, error) &&
+           (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
+}
+
+bool engine_make(struct engine *e, const struct engine_order *orders, int n, struct piece *out, struct error *error)
+{
+    struct making *m = mem_alloc((size_t)n, sizeof *m, error);
+    struct generate_request *q = mem_alloc((size_t)n, sizeof *q, error);
+    struct ids **made = mem_alloc((size_t)n, sizeof *made, error);
+    bool ok = m != NULL && q != NULL && made != NULL;
+    int length = 1;
+    for (int i = 0; i < n; i++) out[i] = (struct piece){.kind = orders[i].kind};
+    for (int i = 0; ok && i < n; i++) {
+        made[i] = &m[i].made;
+        ok = prepare(e, &orders[i], &m[i], &q[i], error);
+        if (ok && generate_length(&q[i]) > length) length = generate_length(&q[i]);
     }
-    size_t n = made.n - prompt.n;
-    if (ok && n > 0 && made.id[made.n - 1] == SPECIAL_EOS) n--;
-    ok = ok && modality->decode(&e->vocabulary, made.id + prompt.n, n, out, error) && engine_recipe(e, o, made.id + prompt.n, n, &out->recipe, error);
-    if (ok && o->kind == MODALITY_MUSIC && o->prompt != NULL && o->prompt[0] != '\0') ok = score_set_title(&out->score, o->prompt, error);
-    ids_free(&prompt), ids_free(&negative), ids_free(&made);
-    if (!ok) piece_free(out);
+    struct session *session = ok ? session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error) : NULL;
+    ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
+    for (int i = 0; ok && i < n; i++) ok = finish(e, &orders[i], &m[i], &out[i], error);
+    for (int i = 0; m != NULL && i < n; i++) ids_free(&m[i].prompt), ids_free(&m[i].negative), ids_free(&m[i].made);
+    session_stop(session);
+    mem_free(m), mem_free(q), mem_free(made);
+    for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);
     return ok;
+}
+
+int engine_batch(const struct engine *e, enum modality_kind kind)
+{
+    const struct config *c = &e->model.config;
+    size_t length = kind == MODALITY_IMAGE && c->T > 384 ? 384 : (size_t)c->T, piece = 2 * 2 * sizeof(float) * (size_t)c->L * (size_t)c->G * (size_t)c->D * length;
+    size_t n = CACHE_MOST / piece;
+    return n < 1 ? 1 : n > BATCH_MOST ? BATCH_MOST : (int)n;
 }
 
 bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, const struct generation *base, uint64_t piece, struct bytes *words, struct error *error)
@@ -187,7 +222,9 @@ bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, c
     size_t room = (size_t)e->model.config.T - so_far->n - 1;
     struct generate_request q = {.prompt = so_far->id, .prompt_n = so_far->n, .options = &options, .last = so_far->n + ((size_t)most < room ? (size_t)most : room),
         .constraint = &constraint, .piece = piece};
-    bool ok = generate(e->session, &q, 1, &e->scratch, (struct ids *[]){&made}, error);
+    struct session *session = session_start_on(&e->model, e->packed, 1, (int)q.last, e->runner.pool, error);
+    bool ok = session != NULL && generate(session, &q, 1, &e->scratch, (struct ids *[]){&made}, error);
+    session_stop(session);
     size_t n = ok ? made.n - so_far->n : 0;
     if (n > 0 && made.id[made.n - 1] == end) n--;
     ok = ok && bpe_decode(e->vocabulary.bpe, made.id + so_far->n, n, true, words, error) && ids_append_many(so_far, made.id + so_far->n, n, error) && ids_append(so_far, end, error);

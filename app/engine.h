@@ -15,8 +15,7 @@ struct engine {
     struct vocabulary vocabulary;
     struct packed *packed;
     struct threads *pool;
-    struct runner runner;          /* the three above, for searches */
-    struct session *session;       /* two sequences: the piece and its unguided twin; NULL for a text model */
+    struct runner runner;          /* the three above, for generating */
     struct sampling_scratch scratch;
     char model_hash[17], vocabulary_hash[17];
 };
@@ -39,8 +38,9 @@ struct engine_order {
     const struct generation *options;
 };
 
-/* Sample one piece with its recipe. */
-bool engine_make(struct engine *engine, const struct engine_order *order, struct piece *out, struct error *error);
+/* Sample n pieces side by side, each as it would be alone, with their recipes; they differ in seed and prompt only. */
+bool engine_make(struct engine *engine, const struct engine_order *orders, int n, struct piece *out, struct error *error);
+int engine_batch(const struct engine *engine, enum modality_kind kind);     /* how many at a time are reasonable */
 
 /* Sample words after `so_far` (which grows by them) until the token `end`; the words alone into *words. */
 bool engine_words(struct engine *engine, struct ids *so_far, int32_t end, int most, const struct generation *options, uint64_t piece,

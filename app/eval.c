@@ -2,6 +2,8 @@
  * plain form (caption first); <bos> is given, every id behind it is predicted and counted. Of a text model's pieces the first id is
  * given. */
 #include "app/engine.h"
+#include "core/gradient.h"
+#include "core/layers.h"
 #include "core/mem.h"
 #include "modalities/dataset.h"
 
@@ -9,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MICRO = 2048 };
+enum { MICRO = 2048, CHUNK = 64 };
 
 struct tally { double all, payload; uint64_t all_n, payload_n; };
 
@@ -18,12 +20,31 @@ struct work {
     struct slab **slabs;       /* (workers) */
     struct batch *batches;     /* (n) */
     float *losses;             /* (n, MICRO) */
+    struct session **sessions; /* (workers), with int8 matrices; else NULL */
+    float *logits;             /* (workers, CHUNK, V), with sessions */
 };
+
+/* The losses as inference with int8 matrices has them: each sequence fed to a session. */
+static void pass_session(struct work *w, const struct batch *b, int worker, float *losses)
+{
+    struct error ignored = {0};
+    size_t V = (size_t)w->model->config.V;
+    float *logits = w->logits + (size_t)worker * CHUNK * V;
+    for (int s = 0; s < b->sequences; s++) {
+        session_cut(w->sessions[worker], 0, 0);
+        for (int at = b->starts[s], n; at < b->starts[s + 1]; at += n) {
+            n = b->starts[s + 1] - at < CHUNK ? b->starts[s + 1] - at : CHUNK;
+            (void)session_feed(w->sessions[worker], 0, b->ids + at, (size_t)n, true, logits, &ignored);     /* lengths and ids were checked */
+            for (int i = 0; i < n; i++) losses[at + i] = layers_log_sum(logits + (size_t)i * V, (int)V) - logits[(size_t)i * V + (size_t)b->targets[at + i]];
+        }
+    }
+}
 
 static void pass(void *context, int item, int worker)
 {
     struct work *w = context;
-    if (w->batches[item].n > 0) gradient_losses(w->model, w->slabs[worker], &w->batches[item], w->losses + (size_t)item * MICRO);
+    if (w->sessions != NULL) pass_session(w, &w->batches[item], worker, w->losses + (size_t)item * MICRO);
+    else if (w->batches[item].n > 0) gradient_losses(w->model, w->slabs[worker], &w->batches[item], w->losses + (size_t)item * MICRO);
 }
 
 /* Ids behind the start of the payload (the token of the modality, or an idea's first) count as payload too. */
@@ -40,12 +61,24 @@ static void count(const struct batch *b, const float *losses, bool joint, struct
     }
 }
 
-static bool start(struct work *w, const struct model *model, int workers, struct error *error)
+static bool start_sessions(struct work *w, const struct packed *packed, int workers, struct error *error)
+{
+    const struct config *c = &w->model->config;
+    w->sessions = mem_alloc((size_t)workers, sizeof *w->sessions, error);
+    w->logits = mem_alloc((size_t)workers * CHUNK * (size_t)c->V, sizeof *w->logits, error);
+    bool ok = w->sessions != NULL && w->logits != NULL;
+    for (int i = 0; ok && i < workers; i++) ok = (w->sessions[i] = session_start_on(w->model, packed, 1, c->T < MICRO ? c->T : MICRO, NULL, error)) != NULL;
+    return ok;
+}
+
+static bool start(struct work *w, const struct model *model, const struct packed *packed, int workers, struct error *error)
 {
     *w = (struct work){.model = model, .slabs = mem_alloc((size_t)workers, sizeof *w->slabs, error), .batches = mem_alloc((size_t)workers, sizeof *w->batches, error),
                        .losses = mem_alloc((size_t)workers * MICRO, sizeof *w->losses, error)};
     bool ok = w->slabs != NULL && w->batches != NULL && w->losses != NULL;
-    for (int i = 0; ok && i < workers; i++) ok = (w->slabs[i] = slab_start(model, MICRO, error)) != NULL && batch_init(&w->batches[i], MICRO, error);
+    for (int i = 0; ok && i < workers; i++) ok = batch_init(&w->batches[i], MICRO, error);
+    if (ok && packed->precision == PRECISION_INT8) return start_sessions(w, packed, workers, error);
+    for (int i = 0; ok && i < workers; i++) ok = (w->slabs[i] = slab_start(model, MICRO, error)) != NULL;
     return ok;
 }
 
@@ -54,18 +87,22 @@ static void finish(struct work *w, int workers)
     for (int i = 0; i < workers; i++) {
         if (w->slabs != NULL) slab_stop(w->slabs[i]);
         if (w->batches != NULL) batch_free(&w->batches[i]);
+        if (w->sessions != NULL) session_stop(w->sessions[i]);
     }
+    mem_free(w->sessions);
+    mem_free(w->logits);
     mem_free(w->slabs);
     mem_free(w->batches);
     mem_free(w->losses);
 }
 
-static bool measure(const struct model *model, struct threads *pool, const struct dataset *d, enum split split, struct tally *t, struct error *error)
+static bool measure(const struct engine *e, struct threads *pool, const struct dataset *d, enum split split, struct tally *t, struct error *error)
 {
     struct work w;
     struct ids ids = {0};
+    const struct model *model = &e->model;
     int workers = threads_size(pool);
-    bool ok = start(&w, model, workers, error);
+    bool ok = start(&w, model, e->packed, workers, error);
     for (size_t at = 0; ok && at < d->pieces_n[split] && !app_stop;) {
         for (int i = 0; ok && i < workers; i++) {
             w.batches[i].n = w.batches[i].sequences = 0;
@@ -115,7 +152,7 @@ bool verb_eval(const struct arguments *a, struct error *error)
     if (ok && a->option[OPTION_JSON].given) putchar('[');
     for (size_t i = 0; ok && i < n; i++) {
         struct tally t = {0};
-        ok = dataset_encode(&data[i], &e.vocabulary, e.model.config.T < MICRO ? e.model.config.T : MICRO, wanted, pool, error) && measure(&e.model, pool, &data[i], split, &t, error);
+        ok = dataset_encode(&data[i], &e.vocabulary, e.model.config.T < MICRO ? e.model.config.T : MICRO, wanted, pool, error) && measure(&e, pool, &data[i], split, &t, error);
         if (ok && data[i].refused > 0) app_say("%s: %zu files left out; the first: %s", data[i].name, data[i].refused, data[i].first_refusal);
         if (ok) print(a, &data[i], split, &t, i == 0);
     }

@@ -52,13 +52,21 @@ bool make_tell(const struct arguments *a, const struct engine_order *o, const st
     return ok;
 }
 
-static bool make_one(struct engine *e, const struct engine_order *o, const char *path, struct error *error)
+/* Make n pieces with seeds from order->seed on, then write them one by one. */
+static bool make_some(struct engine *e, const struct engine_order *first, int n, int count, struct error *error)
 {
-    struct piece piece = {0};
-    char parameters[600];
-    parameters_of(e, o, parameters);
-    bool ok = engine_make(e, o, &piece, error) && engine_write(e->a, &piece, path, parameters, error) && make_tell(e->a, o, &piece, path, error);
-    piece_free(&piece);
+    struct piece *pieces = mem_alloc((size_t)n, sizeof *pieces, error);
+    struct engine_order *orders = mem_alloc((size_t)n, sizeof *orders, error);
+    char path[PATH_MAX], parameters[600];
+    bool ok = pieces != NULL && orders != NULL;
+    for (int i = 0; ok && i < n; i++) orders[i] = *first, orders[i].seed += (uint64_t)i;
+    ok = ok && engine_make(e, orders, n, pieces, error);
+    for (int i = 0; ok && i < n; i++) {
+        parameters_of(e, &orders[i], parameters);
+        ok = make_path(e->a, first->kind, orders[i].seed, count, path, error) && engine_write(e->a, &pieces[i], path, parameters, error) && make_tell(e->a, &orders[i], &pieces[i], path, error);
+    }
+    for (int i = 0; pieces != NULL && i < n; i++) piece_free(&pieces[i]);
+    mem_free(pieces), mem_free(orders);
     return ok;
 }
 
@@ -76,7 +84,10 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
     for (int i = 0; ok && i < count; i++)                     /* before any work: is there a file in the way? */
         ok = make_path(a, kind, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);
     ok = ok && engine_start(&e, a, true, error);
-    for (int i = 0; ok && i < count && !app_stop; i++, o.seed++) ok = make_path(a, kind, o.seed, count, path, error) && make_one(&e, &o, path, error);
+    for (int done = 0, n; ok && done < count && !app_stop; done += n, o.seed += (uint64_t)n) {
+        n = count - done < engine_batch(&e, kind) ? count - done : engine_batch(&e, kind);
+        ok = make_some(&e, &o, n, count, error);
+    }
     engine_stop(&e);
     generation_free(&options);
     return ok;

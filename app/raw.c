@@ -210,7 +210,7 @@ bool verb_generate(const struct arguments *a, struct error *error)
     if (ok && g.stop_strings.n > 0) ok = vocabulary_load(folder, &letters, error);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(a);
     struct threads *pool = ok ? threads_start((int)a->option[OPTION_THREADS].number, error) : NULL;
-    struct packed *packed = pool == NULL ? NULL : packed_start(&model, PRECISION_F32, pool, error);
+    struct packed *packed = pool == NULL ? NULL : packed_start(&model, app_precision(a), pool, error);
     struct runner runner = {&model, packed, pool};
     ok = packed != NULL && generate_all(&runner, &g, &prompts, letters.bpe, scores, &runs, &result, error) && print_result(&g, &result, scores, error);
     if (ok && g.prompt_lookup_num_tokens > 0) app_say("prompt lookup: the model ran %zu times behind the prompts", runs);

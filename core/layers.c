@@ -162,25 +162,41 @@ VARIANTS void layers_gelu_backward(float *restrict u, const float *restrict dh, 
     }
 }
 
-VARIANTS float layers_softmax(float *x, int n_valid, int n)
+INLINE float most_of(const float *x, int n)
 {
     float top[LANES], most;
     int i = 0;
     for (int j = 0; j < LANES; j++) top[j] = x[0];
-    for (; i + LANES <= n_valid; i += LANES)
+    for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) top[j] = x[i + j] > top[j] ? x[i + j] : top[j];
     most = top[0];
     for (int j = 1; j < LANES; j++) most = top[j] > most ? top[j] : most;
-    for (; i < n_valid; i++) most = x[i] > most ? x[i] : most;
-    for (i = 0; i < n_valid; i++) x[i] = fast_exp(x[i] - most);
+    for (; i < n; i++) most = x[i] > most ? x[i] : most;
+    return most;
+}
+
+VARIANTS float layers_softmax(float *x, int n_valid, int n)
+{
+    float most = most_of(x, n_valid);
+    for (int i = 0; i < n_valid; i++) x[i] = fast_exp(x[i] - most);
+    float total = sum_of(x, n_valid), scale = 1.0f / total;
+    for (int i = 0; i < n_valid; i++) x[i] *= scale;
+    for (int i = n_valid; i < n; i++) x[i] = 0.0f;
+    return most + logf(total);
+}
+
+VARIANTS float layers_log_sum(const float *x, int n)
+{
+    float most = most_of(x, n);
     lanes sum = {0};
-    i = 0;
-    for (; i + LANES <= n_valid; i += LANES) sum += *(lanes *)(void *)(x + i);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        float e[LANES];
+        for (int j = 0; j < LANES; j++) e[j] = fast_exp(x[i + j] - most);
+        sum += *(lanes *)(void *)e;
+    }
     float total = LANES_SUM(sum);
-    for (; i < n_valid; i++) total += x[i];
-    float scale = 1.0f / total;
-    for (i = 0; i < n_valid; i++) x[i] *= scale;
-    for (; i < n; i++) x[i] = 0.0f;
+    for (; i < n; i++) total += fast_exp(x[i] - most);
     return most + logf(total);
 }
 

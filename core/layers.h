@@ -34,6 +34,7 @@ void layers_gelu_backward(float *u, const float *dh, long n, float *h);
 
 /* Row-wise softmax in place over the first n_valid numbers; the rest of the row becomes 0. Returns log(sum(exp(x))). */
 float layers_softmax(float *x, int n_valid, int n);
+float layers_log_sum(const float *x, int n);   /* the same sum alone */
 /* x = exp(x - lse) over the first n_valid numbers, 0 behind them: the softmax again from its stored log-sum. */
 void layers_softmax_again(float *x, int n_valid, int n, float lse);
 /* ds = p * (dp - delta) in dp's place: the gradient of the softmax, with delta = sum(p * dp). */

@@ -210,13 +210,15 @@ uint16_t bfloat_from_float(float x)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+/* Exponent and fraction moved to their places in a float, then 2^112 makes up for the other bias: subnormals come out right too. */
 float float_from_half(uint16_t bits)
 {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float x = exponent == 31 ? (fraction ? NAN : INFINITY)
-            : exponent == 0  ? ldexpf((float)fraction, -24)
-                             : ldexpf((float)(fraction + 1024), exponent - 25);
-    return bits >> 15 ? -x : x;
+    uint32_t magnitude = (uint32_t)(bits & 0x7fffu) << 13, sign = (uint32_t)(bits & 0x8000u) << 16;
+    float x;
+    memcpy(&x, &magnitude, sizeof x);
+    x *= 0x1p112f;
+    if (magnitude >= 0x0f800000u) x = magnitude == 0x0f800000u ? INFINITY : NAN;
+    return sign != 0 ? -x : x;
 }
 
 uint16_t half_from_float(float x)

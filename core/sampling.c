@@ -1,6 +1,7 @@
 /* The sampling chain: the table of its steps, their order, and the choice; see sampling.h. The steps are in
  * sampling_processors.c (what may come next), sampling_warpers.c (how likely) and sampling_llama.c (llama.cpp's). */
 #include "core/sampling.h"
+#include "core/layers.h"
 #include "core/mem.h"
 #include "core/random.h"
 #include "core/sampling_inside.h"
@@ -166,11 +167,8 @@ int32_t sampling_choose(const struct sampling *s, const struct sampling_context 
 
 void sampling_log_softmax(float *x, int V)
 {
-    float most = x[best_of(x, V)];
-    double sum = 0;
-    for (int i = 0; i < V; i++) sum += (double)expf(x[i] - most);
-    float lse = (float)log(sum);
-    for (int i = 0; i < V; i++) x[i] = x[i] - most - lse;
+    float lse = layers_log_sum(x, V);
+    for (int i = 0; i < V; i++) x[i] -= lse;
 }
 
 void sampling_guide(float *cond, const float *uncond, int V, double scale, struct sampling_scratch *scratch)

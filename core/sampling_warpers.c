@@ -1,19 +1,15 @@
 /* Steps that say how likely, as Hugging Face's logits warpers, and what they share; see sampling.h. */
+#include "core/layers.h"
 #include "core/sampling_inside.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void step_probabilities(struct work *w)
 {
-    float most = -INFINITY;
-    double sum = 0;
-    for (int i = 0; i < w->V; i++) most = w->logits[i] > most ? w->logits[i] : most;
-    for (int i = 0; i < w->V; i++) {
-        w->scratch->values[i] = w->logits[i] > -INFINITY ? expf(w->logits[i] - most) : 0.0f;
-        sum += (double)w->scratch->values[i];
-    }
-    for (int i = 0; i < w->V; i++) w->scratch->values[i] = (float)((double)w->scratch->values[i] / sum);
+    memcpy(w->scratch->values, w->logits, (size_t)w->V * sizeof *w->logits);
+    layers_softmax(w->scratch->values, w->V, w->V);
 }
 
 static _Thread_local const float *key;
