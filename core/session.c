@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_MOST = 256, SHARED_BYTES = 1 << 17, SHARED_ROWS = 8 };
+enum { ROWS_MOST = 256, SHARED_BYTES = 1 << 17, SHARED_ROWS = 8, PARTS = 4 };     /* PARTS a worker: who is late gets fewer */
 
 struct row { int sequence, position; int32_t id; };
 
@@ -23,7 +23,7 @@ struct session {
     struct packed *own;      /* made here when the model had none */
     const struct packed *packed;
     struct threads *pool;    /* or NULL */
-    int parts;
+    int parts;               /* of a phase: PARTS a worker, or 1 */
     int sequences, length, room;   /* room: length rounded up to whole key blocks */
     int rows_most;
     int *at;                 /* (sequences): positions held */
@@ -33,7 +33,7 @@ struct session {
     float *qkv;              /* (rows_most, (H + 2G) D) */
     float *att;              /* (rows_most, H D) */
     float *up, *h;           /* (rows_most, 2F; F with GELU), (rows_most, F) */
-    float *scores;           /* (parts, room) */
+    float *scores;           /* (workers, room) */
     float *hidden;           /* where states behind the last norm are kept, borrowed; NULL: they are not */
     struct rounded rounded;  /* int8: (rows_most, the widest k) */
     struct row *rows;        /* (rows_most) */
@@ -58,7 +58,7 @@ static bool allocate(struct session *s, struct error *error)
     widest = ((H * D > widest ? H * D : widest) + BLOCK - 1) / BLOCK * BLOCK;
     struct { float **to; size_t n; } all[] = {
         {&s->keys, cache}, {&s->values, cache}, {&s->rope, (size_t)s->length * D}, {&s->x, R * C}, {&s->normed, R * C}, {&s->qkv, R * (H + 2 * G) * D},
-        {&s->att, R * H * D}, {&s->up, R * (size_t)config_up(c)}, {&s->h, R * F}, {&s->scores, (size_t)s->parts * (size_t)s->room}};
+        {&s->att, R * H * D}, {&s->up, R * (size_t)config_up(c)}, {&s->h, R * F}, {&s->scores, (size_t)(s->pool == NULL ? 1 : threads_size(s->pool)) * (size_t)s->room}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if ((*all[i].to = mem_alloc(all[i].n, sizeof(float), error)) == NULL) return false;
     s->at = mem_alloc(n, sizeof *s->at, error);
@@ -85,7 +85,7 @@ struct session *session_start_on(const struct model *model, const struct packed 
     if (s == NULL) return NULL;
     int widest = sequences > length ? sequences : length;
     *s = (struct session){.model = model, .sequences = sequences, .length = length, .room = (length + KEY_ROOM - 1) / KEY_ROOM * KEY_ROOM, .pool = pool,
-        .parts = pool == NULL ? 1 : threads_size(pool), .rows_most = widest < ROWS_MOST ? widest : ROWS_MOST};
+        .parts = pool == NULL || threads_size(pool) == 1 ? 1 : PARTS * threads_size(pool), .rows_most = widest < ROWS_MOST ? widest : ROWS_MOST};
     s->packed = packed != NULL ? packed : (s->own = packed_start(model, PRECISION_F32, pool, error));
     if (s->packed == NULL || !allocate(s, error)) {
         session_stop(s);
@@ -139,12 +139,12 @@ static void cache_put(struct session *s, long head, int position, const float *k
 
 /* ---- phases ---- */
 
-/* Let all workers do their parts, or the caller alone when it is not worth their while. */
+/* Let the workers share a phase's parts, or the caller do it alone when it is not worth their while. */
 static void share(struct session *s, threads_work *work, bool worth)
 {
     int parts = s->parts;
-    if (s->pool != NULL && parts > 1 && worth) {
-        threads_run(s->pool, parts, work, s);
+    if (parts > 1 && worth) {
+        threads_share(s->pool, parts, work, s);
         return;
     }
     s->parts = 1;
@@ -217,8 +217,7 @@ static void attend_part(void *context, int part, int worker)
     struct session *s = context;
     const struct config *c = &s->model->config;
     int wide = (c->H + 2 * c->G) * c->D;
-    float *scores = s->scores + (long)part * s->room, scale = 1.0f / sqrtf((float)c->D);
-    (void)worker;
+    float *scores = s->scores + (long)worker * s->room, scale = 1.0f / sqrtf((float)c->D);
     for (int item = part; item < s->n * c->H; item += s->parts) {
         int i = item / c->H, h = item % c->H, n = s->rows[i].position + 1;
         long head = cache_at(s, s->layer, s->rows[i].sequence, h / (c->H / c->G));

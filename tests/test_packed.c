@@ -151,27 +151,29 @@ START_TEST(attention_equals_plain_sums)
 }
 END_TEST
 
-struct counting { int seen[64], runs; };
+struct counting { _Atomic int seen[64]; bool fixed; };
 static void count(void *context, int item, int worker)
 {
     struct counting *c = context;
-    (void)worker;
     c->seen[item]++;
+    if (c->fixed) ck_assert_int_eq(worker, item % 3);
 }
 
-/* Many short runs in a row, some with pauses long enough for the workers to fall asleep. */
-START_TEST(threads_run_every_item_of_every_run)
+/* Many short rounds of both kinds in a row, some with pauses long enough for the workers to fall asleep. */
+START_TEST(threads_do_every_item_of_every_round)
 {
+    enum { ROUNDS = 30000 };
     struct error error = {0};
     struct threads *pool = threads_start(3, &error);
     struct counting c = {0};
-    for (int run = 0; run < 20000; run++) {
-        threads_run(pool, 1 + run % 64, count, &c);
-        if (run % 5000 == 0) for (volatile int wait = 0; wait < 20000000; wait++) { }
+    for (int round = 0; round < ROUNDS; round++) {
+        c.fixed = round % 3 == 0;
+        (c.fixed ? threads_run : threads_share)(pool, 1 + round % 64, count, &c);
+        if (round % 5000 == 0) for (volatile int wait = 0; wait < 20000000; wait++) { }
     }
-    for (int i = 0, wanted; i < 64; i++) {
-        wanted = 0;
-        for (int run = 0; run < 20000; run++) wanted += i < 1 + run % 64;
+    for (int i = 0; i < 64; i++) {
+        int wanted = 0;
+        for (int round = 0; round < ROUNDS; round++) wanted += i < 1 + round % 64;
         ck_assert_int_eq(c.seen[i], wanted);
     }
     threads_stop(pool);
@@ -188,7 +190,7 @@ int main(void)
     tcase_add_loop_test(all, batches_and_parts_give_the_same_bits, 0, 2 * SHAPES_N);
     tcase_add_test(all, rounding_keeps_each_number_within_half_a_step);
     tcase_add_test(all, attention_equals_plain_sums);
-    tcase_add_test(all, threads_run_every_item_of_every_run);
+    tcase_add_test(all, threads_do_every_item_of_every_round);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
