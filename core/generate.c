@@ -59,6 +59,8 @@ bool generate_choose(struct generate_row *r, float *logits, struct sampling_scra
     return generate_take(r, r->next, error);
 }
 
+enum { SHARED_ROWS = 4 };
+
 struct batch_run {
     struct session *session;
     struct generate_row *rows;   /* (n) */
@@ -68,6 +70,12 @@ struct batch_run {
     int32_t *ids;                /* (2n) */
     float *logits;               /* (2n, V) */
     struct sampling_scratch *scratch;
+    /* choosing for many rows on the session's workers */
+    struct threads *pool;        /* or NULL */
+    struct sampling_scratch *scratches;   /* (workers), the caller's own first */
+    struct error *errors;        /* (workers) */
+    int *live;                   /* (n): rows that go on, in the order of the logits */
+    int live_n;
 };
 
 /* Feed the prompts; equal ones one after the other (several sequences from one prompt) are fed once and copied. */
@@ -91,38 +99,79 @@ static bool feed_prompts(struct batch_run *b, struct error *error)
     return true;
 }
 
-/* Choose for every row that goes on, and run the model on what was chosen; *live is how many still go on. Row k of the logits
- * belongs to the k-th live row. */
-static bool step(struct batch_run *b, int *live, struct error *error)
+/* Guide and choose for the k-th live row, whose logits are the k-th. */
+static void choose(void *context, int k, int worker)
 {
+    struct batch_run *b = context;
     size_t V = (size_t)b->scratch->V;
-    int was = *live, at = 0, now = 0;
-    for (int i = 0; i < b->n; i++) {
-        struct generate_row *r = &b->rows[i];
-        if (r->ended) continue;
-        float *logits = b->logits + (size_t)at * V;
-        if (b->guided) sampling_guide(logits, b->logits + (size_t)(was + at) * V, (int)V, r->q->options->guidance_scale, b->scratch);
-        at++;
-        if (!generate_choose(r, logits, b->scratch, error)) return false;
-        if (!r->ended) b->sequences[now] = i, b->ids[now++] = r->next;
+    struct generate_row *r = &b->rows[b->live[k]];
+    struct sampling_scratch *scratch = worker == 0 ? b->scratch : &b->scratches[worker];
+    float *logits = b->logits + (size_t)k * V;
+    if (b->guided) sampling_guide(logits, b->logits + (size_t)(b->live_n + k) * V, (int)V, r->q->options->guidance_scale, scratch);
+    (void)generate_choose(r, logits, scratch, &b->errors[worker]);
+}
+
+static bool choose_all(struct batch_run *b, struct error *error)
+{
+    int workers = b->pool == NULL ? 1 : threads_size(b->pool);
+    if (b->pool != NULL && b->live_n >= SHARED_ROWS) threads_share(b->pool, b->live_n, choose, b);
+    else for (int k = 0; k < b->live_n; k++) choose(b, k, 0);
+    for (int w = 0; w < workers; w++) {
+        if (b->errors[w].kind == ERROR_NONE) continue;
+        *error = b->errors[w];
+        return false;
     }
-    *live = now;
+    return true;
+}
+
+/* Choose for every row that goes on, and run the model on what was chosen. */
+static bool step(struct batch_run *b, struct error *error)
+{
+    int now = 0;
+    if (!choose_all(b, error)) return false;
+    for (int k = 0; k < b->live_n; k++) {
+        struct generate_row *r = &b->rows[b->live[k]];
+        if (r->ended) continue;
+        if (r->q->runs != NULL) ++*r->q->runs;
+        b->live[now] = b->sequences[now] = b->live[k], b->ids[now++] = r->next;
+    }
+    b->live_n = now;
     for (int k = 0; k < now && b->guided; k++) b->sequences[now + k] = b->n + b->sequences[k], b->ids[now + k] = b->ids[k];
     int rows = b->guided ? 2 * now : now;
-    for (int k = 0; k < now; k++)
-        if (b->rows[b->sequences[k]].q->runs != NULL) ++*b->rows[b->sequences[k]].q->runs;
     return rows == 0 || session_step(b->session, rows, b->sequences, b->ids, b->logits, error);
 }
 
 static bool run(struct batch_run *b, struct error *error)
 {
-    int live = b->n;
     bool lookup = b->n == 1 && b->rows[0].q->options->prompt_lookup_num_tokens > 0;
     if (!feed_prompts(b, error)) return false;
     if (lookup) return generate_by_lookup(b->session, &b->rows[0], b->logits, b->scratch, error);
-    while (live > 0)
-        if (!step(b, &live, error)) return false;
+    for (b->live_n = 0; b->live_n < b->n; b->live_n++) b->live[b->live_n] = b->live_n;
+    while (b->live_n > 0)
+        if (!step(b, error)) return false;
     return true;
+}
+
+/* Room for every worker to choose; callbacks of the caller are not called from workers. */
+static bool start_workers(struct batch_run *b, const struct generate_request *requests, struct error *error)
+{
+    int workers = 1;
+    b->pool = session_pool(b->session);
+    for (int i = 0; i < b->n; i++)
+        if (requests[i].on_token != NULL || requests[i].on_scores != NULL) b->pool = NULL;
+    if (b->n < SHARED_ROWS) b->pool = NULL;
+    if (b->pool != NULL) workers = threads_size(b->pool);
+    b->scratches = mem_alloc((size_t)workers, sizeof *b->scratches, error);
+    b->errors = mem_alloc((size_t)workers, sizeof *b->errors, error);
+    bool ok = b->scratches != NULL && b->errors != NULL;
+    for (int w = 1; ok && w < workers; w++) ok = sampling_scratch_init(&b->scratches[w], b->scratch->V, error);
+    return ok;
+}
+
+static void stop_workers(struct batch_run *b)
+{
+    for (int w = 1; b->scratches != NULL && b->pool != NULL && w < threads_size(b->pool); w++) sampling_scratch_free(&b->scratches[w]);
+    mem_free(b->scratches), mem_free(b->errors);
 }
 
 static bool start_row(struct generate_row *r, const struct generate_request *q, struct ids *out, int V, struct error *error)
@@ -142,11 +191,13 @@ bool generate(struct session *session, const struct generate_request *requests, 
     b.rows = mem_alloc(rows, sizeof *b.rows, error);
     b.sequences = mem_alloc(2 * rows, sizeof *b.sequences, error);
     b.ids = mem_alloc(2 * rows, sizeof *b.ids, error);
+    b.live = mem_alloc(rows, sizeof *b.live, error);
     b.logits = mem_alloc((b.guided ? 2 : 1) * rows * (size_t)scratch->V, sizeof *b.logits, error);
-    bool ok = b.rows != NULL && b.sequences != NULL && b.ids != NULL && b.logits != NULL;
+    bool ok = b.rows != NULL && b.sequences != NULL && b.ids != NULL && b.live != NULL && b.logits != NULL && start_workers(&b, requests, error);
     for (int i = 0; ok && i < n; i++) ok = start_row(&b.rows[i], &requests[i], out[i], scratch->V, error);
     ok = ok && run(&b, error);
     for (int i = 0; b.rows != NULL && i < n; i++) mem_free(b.rows[i].allowed);
-    mem_free(b.rows), mem_free(b.sequences), mem_free(b.ids), mem_free(b.logits);
+    stop_workers(&b);
+    mem_free(b.rows), mem_free(b.sequences), mem_free(b.ids), mem_free(b.live), mem_free(b.logits);
     return ok;
 }

@@ -108,6 +108,7 @@ void session_stop(struct session *s)
 
 void session_keep_hidden(struct session *s, float *rows) { s->hidden = rows; }
 
+struct threads *session_pool(const struct session *session) { return session->pool; }
 int session_length(const struct session *session, int s) { return session->at[s]; }
 void session_cut(struct session *session, int s, int length) { if (length < session->at[s]) session->at[s] = length; }
 

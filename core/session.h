@@ -23,6 +23,9 @@ struct session *session_start(const struct model *model, int sequences, int leng
 struct session *session_start_on(const struct model *model, const struct packed *packed, int sequences, int length, struct threads *pool, struct error *error);
 void session_stop(struct session *session);
 
+/* The workers it was started with, or NULL. */
+struct threads *session_pool(const struct session *session);
+
 /* Positions that sequence s holds; session_cut forgets those from `length` on; session_copy makes `to` equal to `from`. */
 int session_length(const struct session *session, int s);
 void session_cut(struct session *session, int s, int length);
