@@ -2,6 +2,7 @@
 #include "core/random.h"
 #include "core/session.h"
 #include "core/stream.h"
+#include "core/threads.h"
 #include "tests/reference.h"
 
 #include <math.h>
@@ -63,6 +64,41 @@ START_TEST(batched_equals_single)
     mem_free(a), mem_free(b), mem_free(kept);
     session_stop(many);
     session_stop(single);
+    reference_free(&r);
+}
+END_TEST
+
+/* Workers and batches change no bit, in float32 and in int8; and int8 stays near float32. Loop index: reference, precision. */
+START_TEST(workers_and_precision)
+{
+    struct reference r = reference_load(REFERENCES[_i / 2], "logits.safetensors");
+    enum precision precision = _i % 2 ? PRECISION_INT8 : PRECISION_F32;
+    enum { N = 9 };
+    struct error error = {0};
+    size_t V = (size_t)r.model.config.V, n = (size_t)r.T;
+    struct threads *pool = threads_start(3, &error);
+    struct packed *packed = packed_start(&r.model, precision, pool, &error), *again = packed_start(&r.model, precision, NULL, &error);
+    struct session *shared = session_start_on(&r.model, packed, N, 64, pool, &error), *alone = session_start_on(&r.model, again, N, 64, NULL, &error), *plain = session_start(&r.model, 1, 64, &error);
+    float *a = mem_alloc((n > N ? n : N) * V, sizeof *a, &error), *b = mem_alloc((n > N ? n : N) * V, sizeof *b, &error);
+    ck_assert(session_feed(shared, 0, r.batch.ids, n, true, a, &error) && session_feed(alone, 0, r.batch.ids, n, true, b, &error));
+    ck_assert_mem_eq(a, b, n * V * sizeof *a);
+    ck_assert(session_feed(plain, 0, r.batch.ids, n, true, b, &error));
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < n * V; i++) difference += pow((double)a[i] - (double)b[i], 2), size += pow((double)b[i], 2);
+    ck_assert_msg(sqrt(difference / size) <= (precision == PRECISION_INT8 ? 0.1 : 0), "differs by %g of its size", sqrt(difference / size));
+    int sequences[N];
+    int32_t ids[N];
+    session_cut(shared, 0, 0), session_cut(alone, 0, 0);
+    for (int t = 0; t < 8; t++) {                              /* a batch on workers, each sequence alone without */
+        for (int i = 0; i < N; i++) sequences[i] = i, ids[i] = (int32_t)random_below(4, (uint64_t)i, (uint64_t)t, V);
+        ck_assert(session_step(shared, N, sequences, ids, a, &error));
+        for (int i = 0; i < N; i++) ck_assert(session_feed(alone, i, &ids[i], 1, false, b + (size_t)i * V, &error));
+        ck_assert_mem_eq(a, b, N * V * sizeof *a);
+    }
+    mem_free(a), mem_free(b);
+    session_stop(shared), session_stop(alone), session_stop(plain);
+    packed_stop(packed), packed_stop(again);
+    threads_stop(pool);
     reference_free(&r);
 }
 END_TEST
@@ -138,6 +174,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, cache_equals_reference, 0, REFERENCES_N);
     tcase_add_loop_test(all, batched_equals_single, 0, REFERENCES_N);
+    tcase_add_loop_test(all, workers_and_precision, 0, 2 * REFERENCES_N);
     tcase_add_test(all, cut_and_copy_keep_the_past);
     tcase_add_test(all, streams_mix_by_weight_and_cover_each_epoch);
     suite_add_tcase(suite, all);
