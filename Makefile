@@ -24,12 +24,12 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 PARTS := $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
-.SECONDARY:
-.PHONY: all test demo bench layers install clean setup kill
+.PRECIOUS: $(BUILD)/%.o $(BUILD)/tests/%.o
+.PHONY: FORCE all test demo bench layers install clean setup kill
 all: triptych
 
-triptych: $(BUILD)/triptych
-	$(Q)cp -f $< $@.new && mv -f $@.new $@
+triptych: $(BUILD)/triptych FORCE
+	$(Q)cmp -s $< $@ || { cp -f $< $@.new && mv -f $@.new $@; }
 
 $(BUILD)/triptych: $(OBJECTS)
 	$(Q)$(CC) $(SANFLAGS) -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -o $@ $^ $(LIBS)

@@ -18,7 +18,8 @@ PART void masks(const struct kernel_job *j, int panel, __mmask16 mask[2])
     int rows = j->rows - panel * PANEL;
     for (int h = 0; h < 2; h++) {
         int left = rows - h * LANES;
-        mask[h] = left >= LANES ? (__mmask16)0xffff : left <= 0 ? (__mmask16)0 : (__mmask16)((1u << left) - 1);
+        unsigned bits = left >= LANES ? 0xffffu : left <= 0 ? 0 : (1u << left) - 1;
+        mask[h] = (__mmask16)bits;
     }
 }
 
