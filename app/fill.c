@@ -173,6 +173,7 @@ bool verb_fill(const struct arguments *a, struct error *error)
     struct engine_order o = {.kind = MODALITY_TEXT, .verb = "fill", .options = &options};
     bool ok = read_text(a->word[0], &text, error) && decoding_text_options(a, &DEFAULTS, &options, error);
     options.guidance_scale = 1;
+    if (!a->option[OPTION_LENGTH_PENALTY].given) options.length_penalty = 0;
     if (ok && options.sampling.min_new_tokens < 1) options.sampling.min_new_tokens = 1;
     if (ok) o.seed = engine_seed(a), o.prompt = bytes_text(&text);
     for (int i = 0; ok && to_file && i < count; i++) ok = make_path(a, MODALITY_TEXT, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);

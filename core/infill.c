@@ -24,39 +24,73 @@ static double log_probability(const float *logits, int V, int32_t id)
     return (double)(logits[id] - most) - log(sum);
 }
 
+struct scoring {
+    const struct infill_request *q;
+    struct session *session;         /* sequence 0 holds the left context, 1 is at work */
+    float *before, *logits;          /* (V) behind the left context; (max(most, right_n), V) */
+    int V;
+    struct ids starts;               /* the likeliest ids behind the left context, best first */
+    struct infill_result *result;
+};
+
 /* ---- paths ---- */
 
-static bool draw_batch(struct session *session, const struct infill_request *q, int first, int rows, struct sampling_scratch *scratch, struct ids *paths, struct error *error)
+/* Every second path from the left context is given its first id: the likeliest, the second likeliest, … Draws alone would find the
+ * same few over and over. */
+static bool find_starts(struct scoring *s, int most, struct error *error)
 {
+    const struct infill_request *q = s->q;
+    uint8_t *allowed = mem_alloc((size_t)s->V, 1, error);
+    if (allowed == NULL) return false;
+    if (q->constraint != NULL) q->constraint->restart(q->constraint->context), q->constraint->allowed(q->constraint->context, allowed);
+    for (int32_t id = 0; id < s->V; id++) {                    /* the constraint begins behind the start, so that must be whole */
+        size_t at = s->starts.n;
+        bool fits = !ids_have(&q->options->sampling.eos, id) && (q->constraint == NULL || (allowed[id] && (q->whole == NULL || q->whole(q->whole_context, &id, 1))));
+        if (!fits || (at == (size_t)most && !(s->before[id] > s->before[s->starts.id[at - 1]]))) continue;
+        if (at < (size_t)most && !ids_append(&s->starts, id, error)) break;
+        if (at == (size_t)most) at--;
+        for (; at > 0 && s->before[id] > s->before[s->starts.id[at - 1]]; at--) s->starts.id[at] = s->starts.id[at - 1];
+        s->starts.id[at] = id;
+    }
+    mem_free(allowed);
+    return error->kind == ERROR_NONE;
+}
+
+static bool draw_path_start(const struct scoring *s, int number, struct ids *prompt, size_t *given, struct error *error)
+{
+    const struct infill_prompt *p = &s->q->prompts[number % s->q->prompts_n];
+    size_t place = (size_t)(number / (2 * s->q->prompts_n));
+    bool start = number % s->q->prompts_n == 0 && number / s->q->prompts_n % 2 == 1 && place < s->starts.n && s->q->most > 1;
+    *given = p->n;
+    return ids_append_many(prompt, p->id, p->n, error) && (!start || ids_append(prompt, s->starts.id[place], error));
+}
+
+static bool draw_batch(const struct scoring *s, struct session *session, int first, int rows, struct sampling_scratch *scratch, struct ids *paths, struct error *error)
+{
+    const struct infill_request *q = s->q;
     struct generate_request requests[ROWS];
-    struct ids *out[ROWS];
-    for (int i = 0; i < rows; i++) {
-        const struct infill_prompt *p = &q->prompts[(first + i) % q->prompts_n];
-        requests[i] = (struct generate_request){.prompt = p->id, .prompt_n = p->n, .options = q->options, .last = p->n + (size_t)q->most,
+    struct ids *out[ROWS], prompts[ROWS] = {{0}};
+    size_t given[ROWS];
+    bool ok = true;
+    for (int i = 0; ok && i < rows; i++) {
+        ok = draw_path_start(s, first + i, &prompts[i], &given[i], error);
+        requests[i] = (struct generate_request){.prompt = prompts[i].id, .prompt_n = prompts[i].n, .options = q->options, .last = given[i] + (size_t)q->most,
             .constraint = q->constraint, .piece = (uint64_t)(first + i)};
         out[i] = &paths[i];
     }
     /* a constraint follows one sequence: with one, the paths are drawn one after the other */
-    bool ok = true;
-    if (q->constraint == NULL) ok = generate(session, requests, rows, scratch, out, error);
+    if (ok && q->constraint == NULL) ok = generate(session, requests, rows, scratch, out, error);
     for (int i = 0; ok && q->constraint != NULL && i < rows; i++) ok = generate(session, &requests[i], 1, scratch, &out[i], error);
+    for (int i = 0; i < rows; i++) ids_free(&prompts[i]);
     for (int i = 0; ok && i < rows; i++) {                     /* keep what is new, without the end id */
-        size_t n = paths[i].n - requests[i].prompt_n;
-        memmove(paths[i].id, paths[i].id + requests[i].prompt_n, n * sizeof *paths[i].id);
+        size_t n = paths[i].n - given[i];
+        memmove(paths[i].id, paths[i].id + given[i], n * sizeof *paths[i].id);
         paths[i].n = n > 0 && ids_have(&q->options->sampling.eos, paths[i].id[n - 1]) ? n - 1 : n;
     }
     return ok;
 }
 
 /* ---- scores ---- */
-
-struct scoring {
-    const struct infill_request *q;
-    struct session *session;         /* sequence 0 holds the left context, 1 is at work */
-    float *before, *logits;          /* (V) behind the left context; (max(most, right_n), V) */
-    int V;
-    struct infill_result *result;
-};
 
 static bool is_known(const struct infill_result *r, const int32_t *ids, size_t n)
 {
@@ -146,11 +180,11 @@ static int by_score(const void *a, const void *b)
 static bool run(struct scoring *s, struct session *drawing, struct sampling_scratch *scratch, struct error *error)
 {
     const struct infill_request *q = s->q;
-    bool ok = session_feed(s->session, 0, q->left, q->left_n, false, s->before, error);
+    bool ok = session_feed(s->session, 0, q->left, q->left_n, false, s->before, error) && find_starts(s, (q->candidates + 1) / 2, error);
     for (int done = 0; ok && done < q->candidates; done += ROWS) {
         int rows = q->candidates - done < ROWS ? q->candidates - done : ROWS;
         struct ids paths[ROWS] = {{0}};
-        ok = draw_batch(drawing, q, done, rows, scratch, paths, error);
+        ok = draw_batch(s, drawing, done, rows, scratch, paths, error);
         for (int i = 0; i < rows; i++) {
             ok = ok && score_path(s, &paths[i], error);
             ids_free(&paths[i]);
@@ -175,7 +209,7 @@ bool infill(const struct runner *runner, const struct infill_request *q, struct 
               (s.logits = mem_alloc((rows + 1) * V, sizeof *s.logits, error)) != NULL && sampling_scratch_init(&scratch, model->config.V, error) &&
               run(&s, drawing, &scratch, error);
     session_stop(drawing), session_stop(s.session);
-    mem_free(s.before), mem_free(s.logits);
+    mem_free(s.before), mem_free(s.logits), ids_free(&s.starts);
     sampling_scratch_free(&scratch);
     return ok;
 }

@@ -3,8 +3,9 @@
  *     left [hole] right:  draw paths from p(. | prompt)  ->  every beginning of a path is a middle  ->
  *                         score(m) = (log p(m | left) + log p(right | left, m)) / (ids of m and right)^length_penalty
  *
- * The exponent is the option length_penalty (1: the mean over ids, 0: the plain sum). Every path is run once; of its beginnings the
- * few are scored in full whose own ids together with the first id of `right` are likeliest. Prompts may be several: the left
+ * The exponent is the option length_penalty: 0 gives the plain sum, by which the best middle is the likeliest given both sides; 1
+ * the mean over ids, which favours long middles. Every path is run once; of its beginnings the few are scored in full whose own
+ * ids together with the first id of `right` are likeliest. Every second path is given its first id, the likeliest ones in turn. Prompts may be several: the left
  * context, and for models that learned it, a form that shows both sides (forms.h). All are judged by the same score, so a
  * prompt that the model does not understand only wastes its draws.
  */
