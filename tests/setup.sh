@@ -1,9 +1,9 @@
 #!/bin/sh
 # What the build and the tests need from the system. Quiet and quick when all is there; else installs it (Debian, Ubuntu;
 # as root or through sudo without a password), or prints the one command to run.
-need='gcc make pkg-config libpng-dev libcjson-dev libpcre2-dev libsndfile1-dev check libopenblas0-pthread libfluidsynth3 timgm6mb-soundfont'
+need='gcc make pkg-config libpng-dev libcjson-dev libpcre2-dev libsndfile1-dev check libopenblas0-pthread libfluidsynth3 timgm6mb-soundfont file'
 have() {
-    command -v "${CC:-cc}" >/dev/null && pkg-config --exists libpng libcjson libpcre2-8 sndfile check 2>/dev/null &&
+    command -v "${CC:-cc}" >/dev/null && command -v file >/dev/null && pkg-config --exists libpng libcjson libpcre2-8 sndfile check 2>/dev/null &&
         { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q 'libopenblas\.so\.0'
 }
 have && exit 0
