@@ -25,7 +25,8 @@ bool generate_take(struct generate_row *r, int32_t id, struct error *error)
     return true;
 }
 
-/* Close a constrained piece when only just enough room for it is left; it has ended then. */
+/* Close a constrained piece when only just enough room for it is left; it has ended then. The ids that close it count even where the last
+ * choice left too little room for them: a whole piece is worth a few ids more. */
 static bool close_piece(struct generate_row *r, struct error *error)
 {
     int32_t ids[CLOSING_MOST];
@@ -34,10 +35,10 @@ static bool close_piece(struct generate_row *r, struct error *error)
     if (c == NULL || c->closing == NULL || left > CLOSING_MOST + 1) return true;
     int n = c->closing(c->context, ids, CLOSING_MOST);
     if ((size_t)n + 1 < left) return true;
-    for (int i = 0; i < n && !r->ended; i++)
+    for (int i = 0; i < n; i++)
         if (!generate_take(r, ids[i], error)) return false;
     const struct ids *eos = &r->q->options->sampling.eos;
-    if (!r->ended && eos->n > 0 && !generate_take(r, eos->id[0], error)) return false;
+    if (eos->n > 0 && !generate_take(r, eos->id[0], error)) return false;
     r->ended = true;
     return true;
 }

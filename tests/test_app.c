@@ -379,6 +379,7 @@ START_TEST(hot_samples_always_decode)
     run(text, sizeof text, "ls hot | wc -l");
     ck_assert_int_eq(atoi(text), 240);
     must("file hot/*.png | grep -vc 'PNG image data, 256 x 256' | grep -q '^0$'");
+    must("for most in 24 25 26 27 40 41; do $T play -m model -s 1 -n 12 -t 1.5 -p 1 --max-new-tokens $most -o short-$most/ || exit 1; done");     /* cut short anywhere: whole pieces */
     must("for f in hot/play-1*.mid; do $T tokens roundtrip $f -m model -o x.mid --overwrite >/dev/null || exit 1; done");
 }
 END_TEST
