@@ -98,6 +98,11 @@ static void choose_running(struct beam_search *s)
 
 static float length_factor(const struct beam_search *s, size_t generated) { return (float)pow((double)generated, s->b->g->length_penalty); }
 
+static bool is_better(const struct finished *a, const struct finished *b)
+{
+    return a->score > b->score || (a->score == b->score && a->done && !b->done);
+}
+
 /* Merge the newly ended with the finished and keep the best n. */
 static void choose_finished(struct beam_search *s)
 {
@@ -117,7 +122,7 @@ static void choose_finished(struct beam_search *s)
     for (int i = 0; i < s->n; i++) {
         int best = -1;
         for (int k = 0; k < s->n + s->k; k++)
-            if (s->merged[k].generated != SIZE_MAX && (best < 0 || s->merged[k].score > s->merged[best].score)) best = k;
+            if (s->merged[k].generated != SIZE_MAX && (best < 0 || is_better(&s->merged[k], &s->merged[best]))) best = k;
         struct finished next = s->merged[best];
         s->merged[best].generated = SIZE_MAX;                  /* taken */
         next.ids = room + (size_t)i * s->last;

@@ -22,7 +22,7 @@ static bool ends_with(const struct stopping *s, const int32_t *ids, size_t n, si
     while (n > 0 && left > 0) {
         size_t length = 0;
         const uint8_t *p = s->token(s->token_context, ids[n - 1], &length);
-        if (p == NULL || length < over) length = over = 0;
+        if (p == NULL) return false;
         size_t use = length - over < left ? length - over : left;
         if (use > 0 && memcmp(p + length - over - use, text + left - use, use) != 0) return false;
         left -= use;
