@@ -74,10 +74,12 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
 {
     struct engine e = {0};
     struct generation options = {0};
+    struct music_wishes wishes;
     int count = (int)a->option[OPTION_COUNT].number;
     if (a->words > 1) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words);
     struct engine_order o = {.kind = kind, .verb = KINDS[kind].verb, .prompt = a->words > 0 ? a->word[0] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
-    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error);
+    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error) && (kind != MODALITY_MUSIC || controls_read(a, o.prompt, &wishes, error));
+    if (kind == MODALITY_MUSIC) o.wishes = &wishes;
     if ((o.prompt == NULL || o.prompt[0] == '\0') && o.negative == NULL) options.guidance_scale = 1;   /* nothing to steer to */
     char path[PATH_MAX];
     o.seed = ok ? engine_seed(a) : 0;

@@ -124,6 +124,8 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
         ok = error_set(error, ERROR_INPUT, "recipe: made with vocabulary %.16s, this model has %s; the model that made the file is wanted (--model)", hash, e->vocabulary_hash);
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);
     else if (ok) ok = modality_of(piece.kind)->decode(&e->vocabulary, ids.id, ids.n, &piece, error);
+    const cJSON *tempo = json_member(json_member(root, "controls"), "tempo");
+    if (ok && piece.kind == MODALITY_MUSIC && cJSON_IsNumber(tempo) && tempo->valuedouble >= 20 && tempo->valuedouble <= 320) controls_set_tempo(&piece.score, tempo->valuedouble);
     if (ok && piece.kind == MODALITY_MUSIC && prompt[0] != '\0') ok = score_set_title(&piece.score, prompt, error);
     ok = ok && bytes_append(&piece.recipe, recipe->data, recipe->n, error) && engine_write(e->a, &piece, path, piece.kind == MODALITY_IMAGE ? prompt : NULL, error);
     if (ok) printf("%s\n", path);

@@ -40,20 +40,33 @@ static bool write(const struct piece *piece, const char *extension, const struct
     return midi_write(&piece->score, out, error);
 }
 
-static void start_payload(struct modality_state *state) { music_grammar_start(&state->music); }
+static void start_payload(struct modality_state *state)
+{
+    const struct music_order *order = state->order;
+    music_grammar_start(&state->music);
+    for (size_t i = 0; order != NULL && i < order->before_n; i++) (void)music_grammar_advance(&state->music, order->before[i]);
+}
 
 static void allowed(const struct modality_state *state, uint8_t *mask)
 {
     bool may_end;
-    music_grammar_allowed(&state->music, mask + state->vocabulary->music_first, &may_end);
+    uint8_t *music = mask + state->vocabulary->music_first;
+    if (state->order == NULL) music_grammar_allowed(&state->music, music, &may_end);
+    else music_order_allowed(state->order, &state->music, &state->place, state->ids, music, &may_end);
     mask[SPECIAL_EOS] = may_end;
 }
 
-static void taken(struct modality_state *state, int32_t id) { (void)music_grammar_advance(&state->music, id - state->vocabulary->music_first); }
+static void taken(struct modality_state *state, int32_t id)
+{
+    int32_t local = id - state->vocabulary->music_first;
+    (void)music_grammar_advance(&state->music, local);
+    if (state->order != NULL) music_order_taken(state->order, &state->place, local);
+}
 
 static int closing(const struct modality_state *state, int32_t *ids, int most)
 {
     int32_t local[MUSIC_CLOSING_MOST];
+    if (state->order != NULL) return 0;                       /* its masks lead to the end in time */
     int n = (int)music_grammar_closing(&state->music, local);
     for (int i = 0; i < n && i < most; i++) ids[i] = local[i] + state->vocabulary->music_first;
     return n < most ? n : most;

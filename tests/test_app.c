@@ -217,6 +217,19 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T play x -s 1 -m model -o out.png", 2, "unknown kind of file; .mid or .wav"},
     {"$T draw x -s 1 -m model -o works/ball-1.png", 1, "is there already; --overwrite"},
     {"$T draw x -s 1 -m model -o nowhere/out.png", 1, "nowhere/out.png: cannot be created"},
+    {"$T play x -s 1 -m model --key 'H minor'", 2, "--key: 'H minor'; a tone with major or minor"},
+    {"$T play x -s 1 -m model --metre 3/3", 2, "--metre: '3/3'; one as 6/8"},
+    {"$T play x -s 1 -m model --tempo 400", 2, "--tempo: 400 is out of range"},
+    {"$T play x -s 1 -m model --bars 0", 2, "--bars: '0'; 1 to 999"},
+    {"$T play x -s 1 -m model --bars 5-8", 2, "--bars: '5-8'; 1 to 999"},
+    {"$T play x -s 1 -m model --bars 900", 1, "900 bars take more than"},
+    {"$T play x -s 1 -m model --instrument kazoo", 2, "--instrument: 'kazoo'; a name as flute"},
+    {"$T play x -s 1 -m model --range C6-C4", 2, "--range: 'C6-C4'; the lowest"},
+    {"$T play x -s 1 -m model --range C#4-C#4 --key 'C major' --scale-lock", 2, "have no tone of the key's scale; a wider range"},
+    {"$T play x -s 1 -m model --range C4-C4 --chords 'C Dm'", 2, "have no tone of each chord"},
+    {"$T play x -s 1 -m model --chords 'C Q'", 2, "--chords: 'Q'; a chord as C, Am"},
+    {"$T play x -s 1 -m model --density thick", 2, "--density: 'thick'; low, mid or high"},
+    {"$T draw x -s 1 -m model --key C", 2, "unknown option --key"},
     {"$T compose -m model", 2, "0 ideas; one"},
     {"$T compose a b -m model", 2, "2 ideas; one"},
     {"$T compose '' -m model", 2, "0 ideas; one"},
@@ -487,6 +500,39 @@ START_TEST(holes_are_filled)
 }
 END_TEST
 
+/* Score of a file in the home folder. */
+static struct score get_score(const char *name)
+{
+    struct bytes data = get_file(name);
+    struct score score;
+    struct error error = {0};
+    ck_assert_msg(midi_read(data.data, data.n, &score, &error), "%s", error.text);
+    bytes_free(&data);
+    return score;
+}
+
+START_TEST(play_obeys_its_controls)
+{
+    char text[2000];
+    must("$T play '' -m model -s 3 -t 2 --bars 6 --key 'D minor' --scale-lock --metre 6/8 --tempo 97 --range C4-C6 --instrument flute --instrument 42 --drums --density mid --chords 'Dm A7' -o wish.mid "
+         "&& $T redo wish.mid -m model -o wish2.mid && cmp wish.mid wish2.mid");
+    struct score s = get_score("wish.mid");
+    ck_assert(s.keys == 1 && s.key[0].sharps == -1 && s.key[0].minor && s.metres == 1 && s.metre[0].numerator == 6 && s.metre[0].denominator == 8);
+    ck_assert(s.tempos == 1 && s.tempo[0].us_per_quarter == 618557 && s.parts == 3 && s.part[0].program == 73 && s.part[1].program == 42 && s.part[2].drums);
+    ck_assert(score_end(&s) > 5 * 1440 && score_end(&s) <= 6 * 1440);
+    for (size_t i = 0; i < s.notes; i++)
+        ck_assert(s.part[s.note[i].part].drums || (s.note[i].pitch >= 60 && s.note[i].pitch <= 84 && "111011010111"[s.note[i].pitch % 12] == '1'));
+    score_free(&s);
+    ck_assert_int_eq(run(text, sizeof text, "$T play 'a waltz in A minor for cello' -m model -s 4 --bars 3 --key G -o words.mid"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "the prompt's words set metre 3/4, instrument Cello (--no-words"));
+    s = get_score("words.mid");
+    ck_assert(s.key[0].sharps == 1 && !s.key[0].minor && s.parts == 1 && s.part[0].program == 42 && s.metre[0].numerator == 3);
+    score_free(&s);
+    ck_assert_int_eq(run(text, sizeof text, "$T play 'a waltz in A minor for cello' -m model -s 4 --no-words -o words2.mid"), 0);
+    ck_assert_ptr_null(strstr(text, "the prompt's words"));
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -516,6 +562,7 @@ int main(void)
     tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
     tcase_add_test(all, every_search_writes);
     tcase_add_test(all, holes_are_filled);
+    tcase_add_test(all, play_obeys_its_controls);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
