@@ -33,16 +33,16 @@ static void settle_drums(struct music_wishes *w, bool alone)
     if (w->parts > 0) w->drums = false;
 }
 
-bool controls_read(const struct arguments *a, const char *prompt, struct music_wishes *w, struct error *error)
+bool controls_read(const struct arguments *a, const char *prompt, bool bars, struct music_wishes *w, struct error *error)
 {
     struct bytes said = {0};
     *w = MUSIC_WISHES_NONE;
     bool ok = read_options(a, w, error), named = w->parts > 0;
-    if (ok && a->option[OPTION_BARS].given) {
+    if (ok && bars && a->option[OPTION_BARS].given) {
         char *end;
-        long bars = strtol(a->option[OPTION_BARS].text, &end, 10);
-        if (*end != '\0' || bars < 1 || bars > 999) ok = error_set(error, ERROR_USAGE, "--bars: '%.40s'; 1 to 999 are wanted", a->option[OPTION_BARS].text);
-        else w->bars = (int)bars;
+        long n = strtol(a->option[OPTION_BARS].text, &end, 10);
+        if (*end != '\0' || n < 1 || n > 999) ok = error_set(error, ERROR_USAGE, "--bars: '%.40s'; 1 to 999 are wanted", a->option[OPTION_BARS].text);
+        else w->bars = (int)n;
     }
     if (ok && prompt != NULL && !a->option[OPTION_NO_WORDS].given) ok = music_words_find(prompt, w, &said, error);
     settle_drums(w, !named);

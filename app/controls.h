@@ -4,8 +4,8 @@
 
 #include "app/app.h"
 
-/* Read the options; then, unless --no-words, what the prompt (or NULL) names, which is told on stderr. */
-bool controls_read(const struct arguments *a, const char *prompt, struct music_wishes *out, struct error *error);
+/* Read the options (--bars as a number where `bars`); then, unless --no-words, what the prompt (or NULL) names, which is told on stderr. */
+bool controls_read(const struct arguments *a, const char *prompt, bool bars, struct music_wishes *out, struct error *error);
 
 /* Append ,"controls":{…} for the recipe; nothing when nothing is wished. */
 bool controls_recipe(const struct music_wishes *wishes, struct bytes *out, struct error *error);

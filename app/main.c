@@ -17,9 +17,12 @@ static const struct verb {
 } VERBS[] = {
     {"compose", verb_compose, FOR_COMPOSE, "\"IDEA\"", "a text, a melody and a picture from one idea"},
     {"write", verb_write, FOR_WRITE, "[\"PROMPT\"]", "continue a text"},
-    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text"},
+    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text; bars of a tune (--bars 5-8)"},
     {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, or .wav by -o's extension"},
     {"draw", verb_draw, FOR_DRAW, "[\"PROMPT\"]", "a pixel-art picture: .png"},
+    {"continue", verb_continue, FOR_CONTINUE, "FILE", "go on with a tune (.mid, .abc): --bars N more"},
+    {"vary", verb_vary, FOR_VARY, "FILE", "a variation of a tune: the same form, changed notes"},
+    {"harmonise", verb_harmonise, FOR_HARMONISE, "FILE", "an accompaniment to a tune"},
     {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},
     {"train", verb_train, FOR_TRAIN, "--data PATH[=WEIGHT]... --out DIR", "train tokenizers and a model from your files"},
     {"eval", verb_eval, FOR_EVAL, "--data PATH...", "bits a token, byte, note and pixel on a split"},

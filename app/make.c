@@ -15,11 +15,11 @@ static const struct { const char *verb, *extension; struct decoding_defaults def
     [MODALITY_IMAGE] = {"draw", ".png", {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true}},
 };
 
-bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
 {
     const char *given = a->option[OPTION_OUTPUT].text;
     char name[64];
-    snprintf(name, sizeof name, "%s-%llu%s", KINDS[kind].verb, (unsigned long long)seed, KINDS[kind].extension);
+    snprintf(name, sizeof name, "%s-%llu%s", verb, (unsigned long long)seed, KINDS[kind].extension);
     if (given == NULL) return snprintf(path, PATH_MAX, "%s", name) > 0;
     size_t n = strlen(given);
     if (given[n - 1] == '/' || file_is_folder(given)) return file_make_folder(given, error) && file_join(path, PATH_MAX, given, name, error);
@@ -29,6 +29,11 @@ bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed
         return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? " or .wav" : "");
     if (count == 1) return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
     return snprintf(path, PATH_MAX, "%.*s-%llu%s", (int)(n - strlen(extension)), given, (unsigned long long)seed, extension) < PATH_MAX;
+}
+
+bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+{
+    return make_path_named(a, kind, KINDS[kind].verb, seed, count, path, error);
 }
 
 /* The text that image viewers show (the form of AUTOMATIC1111). */
@@ -78,7 +83,7 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
     int count = (int)a->option[OPTION_COUNT].number;
     if (a->words > 1) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words);
     struct engine_order o = {.kind = kind, .verb = KINDS[kind].verb, .prompt = a->words > 0 ? a->word[0] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
-    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error) && (kind != MODALITY_MUSIC || controls_read(a, o.prompt, &wishes, error));
+    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error) && (kind != MODALITY_MUSIC || controls_read(a, o.prompt, true, &wishes, error));
     if (kind == MODALITY_MUSIC) o.wishes = &wishes;
     if ((o.prompt == NULL || o.prompt[0] == '\0') && o.negative == NULL) options.guidance_scale = 1;   /* nothing to steer to */
     char path[PATH_MAX];

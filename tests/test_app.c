@@ -229,6 +229,15 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T play x -s 1 -m model --range C4-C4 --chords 'C Dm'", 2, "have no tone of each chord"},
     {"$T play x -s 1 -m model --chords 'C Q'", 2, "--chords: 'Q'; a chord as C, Am"},
     {"$T play x -s 1 -m model --density thick", 2, "--density: 'thick'; low, mid or high"},
+    {"$T continue -m model", 2, "0 files; one"},
+    {"$T continue works/ball-1.png -m model", 2, "cannot continue this kind of file"},
+    {"$T continue works/tune-3.mid -s 1 -m model --bars x", 2, "--bars: 'x'; 1 to 999"},
+    {"$T vary cut.mid -s 1 -m model", 1, "cut.mid: MIDI"},
+    {"$T vary works/tune-3.mid -s 1 -m model --strength 2", 2, "--strength: 2 is out of range"},
+    {"$T fill works/tune-3.mid -s 1 -m model", 2, "--bars is missing"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 8-5", 2, "--bars: '8-5'; bars as 5-8"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 8-9", 1, "has 8 bars; bars that it has"},
+    {"$T harmonise works/tune-3.mid -s 1 -m model --instrument drums", 2, "one instrument with pitches"},
     {"$T draw x -s 1 -m model --key C", 2, "unknown option --key"},
     {"$T compose -m model", 2, "0 ideas; one"},
     {"$T compose a b -m model", 2, "2 ideas; one"},
@@ -533,6 +542,59 @@ START_TEST(play_obeys_its_controls)
 }
 END_TEST
 
+/* Notes of `a` with onset in from … to, all of them also in `b`; the other way round they may be more. */
+static size_t check_kept(const struct score *a, const struct score *b, int64_t from, int64_t to, bool lengths, bool pitches)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->notes; i++) {
+        const struct score_note *x = &a->note[i];
+        bool found = false;
+        if (x->onset < from || x->onset >= to) continue;
+        for (size_t k = 0; k < b->notes && !found; k++) {
+            const struct score_note *y = &b->note[k];
+            found = x->onset == y->onset && x->part == y->part && (!pitches || x->pitch == y->pitch) && (!lengths || x->length == y->length);
+        }
+        ck_assert_msg(found, "the note at %lld is gone", (long long)x->onset);
+        n++;
+    }
+    return n;
+}
+
+START_TEST(verbs_on_a_tune_keep_the_rest)
+{
+    enum { BAR = 1440 };                                       /* the tunes: 8 bars in 3/4 of quarter notes */
+    must("$T continue works/tune-5.mid -m model -s 1 --bars 3 -t 2 -o on.mid && $T vary works/tune-5.mid -m model -s 2 --strength 0.5 -o vary/ -n 2 && $T fill works/tune-5.mid -m model -s 1 --bars 3-4 -t 2 -o filled.mid && "
+         "$T harmonise works/tune-5.mid -m model -s 1 --instrument guitar -t 2 -o two.mid 2>chords && grep -q 'chords by rule' chords");
+    must("for i in on vary/vary-2 filled two; do $T redo $i.mid -m model -o redone.mid --overwrite && cmp $i.mid redone.mid || exit 1; done; ! cmp -s vary/vary-2.mid vary/vary-3.mid");
+    struct score was = get_score("works/tune-5.mid"), now = get_score("on.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
+    ck_assert_uint_eq(check_kept(&now, &was, 0, 8 * BAR, true, true), 24);
+    ck_assert(score_end(&now) <= 11 * BAR && now.note[now.notes - 1].onset >= 10 * BAR);
+    score_free(&now), now = get_score("filled.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 2 * BAR, true, true) + check_kept(&was, &now, 4 * BAR, 8 * BAR, true, true), 18);
+    ck_assert_uint_eq(check_kept(&now, &was, 0, 2 * BAR, true, true) + check_kept(&now, &was, 4 * BAR, 8 * BAR, true, true), 18);
+    for (size_t i = 0; i < now.notes; i++) ck_assert(now.note[i].onset >= 4 * BAR || now.note[i].onset < 2 * BAR || now.note[i].onset + now.note[i].length <= 4 * BAR);
+    score_free(&now), now = get_score("vary/vary-2.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, false), 24);        /* the form: onsets and lengths */
+    ck_assert_uint_eq(now.notes, 24);
+    size_t same = 0;
+    for (size_t i = 0; i < 24; i++) same += was.note[i].pitch == now.note[i].pitch;
+    ck_assert_msg(same > 3 && same < 24, "%zu of 24 pitches are the same", same);
+    score_free(&now), now = get_score("two.mid");
+    ck_assert(now.parts == 2 && now.part[1].program == 24 && now.part[0].program == 73);
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
+    for (int bar = 0; bar < 8; bar++) {                        /* it plays in every bar, in its range */
+        size_t n = 0;
+        for (size_t i = 0; i < now.notes; i++) {
+            if (now.note[i].part == 1 && now.note[i].onset / BAR == bar) n++;
+            ck_assert(now.note[i].part == 0 || (now.note[i].pitch >= 36 && now.note[i].pitch <= 67));
+        }
+        ck_assert_uint_ge(n, 1);
+    }
+    score_free(&now), score_free(&was);
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -563,6 +625,7 @@ int main(void)
     tcase_add_test(all, every_search_writes);
     tcase_add_test(all, holes_are_filled);
     tcase_add_test(all, play_obeys_its_controls);
+    tcase_add_test(all, verbs_on_a_tune_keep_the_rest);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
