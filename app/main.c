@@ -18,7 +18,7 @@ static const struct verb {
     {"compose", verb_compose, FOR_COMPOSE, "\"IDEA\"", "a text, a melody and a picture from one idea"},
     {"write", verb_write, FOR_WRITE, "[\"PROMPT\"]", "continue a text"},
     {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text; bars of a tune (--bars 5-8)"},
-    {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, or .wav by -o's extension"},
+    {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, .abc, .wav, .flac, .ogg or .png by -o's extension"},
     {"draw", verb_draw, FOR_DRAW, "[\"PROMPT\"]", "a pixel-art picture: .png"},
     {"continue", verb_continue, FOR_CONTINUE, "FILE", "go on with a tune (.mid, .abc): --bars N more"},
     {"vary", verb_vary, FOR_VARY, "FILE", "a variation of a tune: the same form, changed notes"},

@@ -1,5 +1,6 @@
 /* play and draw: one piece (or --count of them) of one modality from a prompt that may be empty; and what write shares with them. */
 #include "app/make.h"
+#include "app/tune_show.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -24,9 +25,11 @@ bool make_path_named(const struct arguments *a, enum modality_kind kind, const c
     size_t n = strlen(given);
     if (given[n - 1] == '/' || file_is_folder(given)) return file_make_folder(given, error) && file_join(path, PATH_MAX, given, name, error);
     const char *extension = file_extension(given);
-    bool known = modality_of_path(given) == modality_of(kind) || (kind == MODALITY_MUSIC && file_has_extension(given, ".wav"));
+    static const char *const tunes[] = {".wav", ".flac", ".ogg", ".png"};
+    bool known = modality_of_path(given) == modality_of(kind);
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) known = known || (kind == MODALITY_MUSIC && file_has_extension(given, tunes[i]));
     if (!known && strncmp(given, "/dev/", 5) != 0)
-        return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? " or .wav" : "");
+        return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? ", .abc, .wav, .flac, .ogg or .png (a piano roll)" : "");
     if (count == 1) return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
     return snprintf(path, PATH_MAX, "%.*s-%llu%s", (int)(n - strlen(extension)), given, (unsigned long long)seed, extension) < PATH_MAX;
 }
@@ -45,16 +48,18 @@ static void parameters_of(const struct engine *e, const struct engine_order *o, 
 
 bool make_tell(const struct arguments *a, const struct engine_order *o, const struct piece *piece, const char *path, struct error *error)
 {
+    if (o->kind == MODALITY_MUSIC && !show_roll(a, piece, a->option[OPTION_COUNT].number > 1 ? o->seed : 0, error)) return false;
     if (!a->option[OPTION_JSON].given) {
+        if (o->kind == MODALITY_MUSIC) show_preview(a, &piece->score);
         if (o->kind == MODALITY_IMAGE && !a->option[OPTION_NO_PREVIEW].given) engine_preview(&piece->sprite);
-        return printf("%s\n", path) > 0;
+        return printf("%s\n", path) > 0 && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
     }
     struct bytes line = {0};
     bool ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"recipe\":", error) &&
               bytes_append(&line, piece->recipe.data, piece->recipe.n, error) && bytes_append_byte(&line, '}', error);
     if (ok) puts(bytes_text(&line));
     bytes_free(&line);
-    return ok;
+    return ok && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
 }
 
 /* Make n pieces with seeds from order->seed on, then write them one by one. */

@@ -9,8 +9,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The recipe in a FLAC or Ogg file: the Vorbis comment "COMMENT={…", its length before it in four bytes. */
+static bool vorbis_recipe(const struct bytes *data, struct bytes *out, struct error *error)
+{
+    static const char mark[] = "COMMENT={";
+    for (size_t i = 4; i + sizeof mark < data->n; i++) {
+        struct reader r = reader_on(data->data + i - 4, data->n - i + 4);
+        if (strncasecmp((const char *)data->data + i, mark, sizeof mark - 1) != 0) continue;
+        uint32_t n = reader_le32(&r);
+        const uint8_t *text = n > 8 ? reader_take(&r, n) : NULL;
+        return text == NULL || bytes_append(out, text + 8, n - 8, error);
+    }
+    return true;
+}
+
 /* The comment of a WAV file's LIST INFO chunk: where wav.c puts the recipe. */
-static bool wav_recipe(const char *path, struct bytes *out, struct error *error)
+static bool sound_recipe(const char *path, struct bytes *out, struct error *error)
 {
     struct bytes data = {0};
     if (!file_read(path, (size_t)1 << 28, &data, error)) { bytes_free(&data); return false; }
@@ -22,15 +36,16 @@ static bool wav_recipe(const char *path, struct bytes *out, struct error *error)
         while (text != NULL && n > 0 && text[n - 1] == 0) n--;
         if (text != NULL && !bytes_append(out, text, n, error)) { bytes_free(&data); return false; }
     }
+    bool ok = at != NULL || vorbis_recipe(&data, out, error);
     bytes_free(&data);
-    return true;
+    return ok;
 }
 
 static bool read_recipe(const char *path, struct bytes *out, struct error *error)
 {
     struct piece piece = {0};
     bool ok;
-    if (file_has_extension(path, ".wav")) ok = wav_recipe(path, out, error);
+    if (file_has_extension(path, ".wav") || file_has_extension(path, ".flac") || file_has_extension(path, ".ogg")) ok = sound_recipe(path, out, error);
     else {
         ok = modality_read_file(path, &piece, error) && bytes_append(out, piece.recipe.data, piece.recipe.n, error);
         piece_free(&piece);

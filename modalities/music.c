@@ -2,6 +2,8 @@
 #include "core/file.h"
 #include "modalities/modality.h"
 #include "outputs/midi.h"
+#include "outputs/png.h"
+#include "outputs/roll.h"
 #include "outputs/wav.h"
 
 #include <string.h>
@@ -31,11 +33,22 @@ static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, str
     return ok;
 }
 
+static bool write_roll(const struct score *score, struct bytes *out, struct error *error)
+{
+    struct sprite picture = {0};
+    bool ok = roll_draw(score, &picture, error) && png_write_sprite(&picture, score->recipe, NULL, out, error);
+    sprite_free(&picture);
+    return ok;
+}
+
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
 {
-    if (strcasecmp(extension, ".wav") == 0) {
+    static const char *const sounds[] = {[WAV_RIFF] = ".wav", [WAV_FLAC] = ".flac", [WAV_OGG] = ".ogg"};
+    if (strcasecmp(extension, ".png") == 0) return write_roll(&piece->score, out, error);
+    for (int format = WAV_RIFF; format <= WAV_OGG; format++) {
+        if (strcasecmp(extension, sounds[format]) != 0) continue;
         bool own = how->soundfont != NULL && strcmp(how->soundfont, "none") == 0;
-        return wav_render(&piece->score, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
+        return wav_render(&piece->score, (enum wav_format)format, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
     }
     return midi_write(&piece->score, out, error);
 }

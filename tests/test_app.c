@@ -214,7 +214,8 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw --suppress-tokens '[-1]'", 2, "--suppress-tokens: holds something that is no id"},
     {"$T draw one two", 2, "2 prompts; one"},
     {"$T draw x -s 1 -m model -o out.mid", 2, "unknown kind of file; .png is wanted"},
-    {"$T play x -s 1 -m model -o out.png", 2, "unknown kind of file; .mid or .wav"},
+    {"$T play x -s 1 -m model -o out.gif", 2, "unknown kind of file; .mid, .abc, .wav, .flac, .ogg or .png"},
+    {"$T play x -s 1 -m model --roll out.gif", 2, "--roll: out.gif; a .png is wanted"},
     {"$T draw x -s 1 -m model -o works/ball-1.png", 1, "is there already; --overwrite"},
     {"$T draw x -s 1 -m model -o nowhere/out.png", 1, "nowhere/out.png: cannot be created"},
     {"$T play x -s 1 -m model --key 'H minor'", 2, "--key: 'H minor'; a tone with major or minor"},
@@ -595,6 +596,19 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
 }
 END_TEST
 
+START_TEST(tunes_come_in_many_files)
+{
+    char text[4000];
+    must("for x in mid wav flac ogg png abc; do $T play 'a waltz' -m model -s 6 --bars 4 -q --soundfont none -o t.$x && $T recipe t.$x | grep -q controls && $T redo t.$x -m model --soundfont none -o r.$x || exit 1; done; "
+         "cmp t.wav r.wav && cmp t.flac r.flac && cmp t.png r.png && cmp t.abc r.abc && cmp t.mid r.mid");
+    must("mkdir bin && printf '#!/bin/sh\nhead -c 4 \"$2\" > played\n' > bin/aplay && chmod +x bin/aplay && PATH=$PWD/bin $T play 'a waltz' -m model -s 6 --bars 4 -q --soundfont none -o p.mid --roll roll.png --play 2>/dev/null; test -s roll.png");
+    ck_assert_int_eq(run(text, sizeof text, "PATH=/nowhere $T play x -m model -s 6 --bars 2 -q --soundfont none -o q.mid --play"), 1);
+    ck_assert_ptr_nonnull(strstr(text, "no player; pw-play"));
+    ck_assert_int_eq(run(text, sizeof text, "$T describe works/tune-3.mid -m model --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"key\":\"G major\",\"key_estimated\":false,\"metre\":\"3/4\",\"tempo\":120,\"bars\":8,\"notes\":24,\"lowest\":60,\"highest\":69,\"seconds\":12.000,\"instruments\":[\"Flute\"]"));
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -626,6 +640,7 @@ int main(void)
     tcase_add_test(all, holes_are_filled);
     tcase_add_test(all, play_obeys_its_controls);
     tcase_add_test(all, verbs_on_a_tune_keep_the_rest);
+    tcase_add_test(all, tunes_come_in_many_files);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
