@@ -1,6 +1,6 @@
 /* Controls of music; see controls.h. */
 #include "app/controls.h"
-#include "core/json.h"
+#include "core/file.h"
 #include "modalities/music_words.h"
 
 #include <math.h>
@@ -37,6 +37,8 @@ bool controls_read(const struct arguments *a, const char *prompt, bool bars, str
 {
     struct bytes said = {0};
     *w = MUSIC_WISHES_NONE;
+    const char *roll = a->option[OPTION_ROLL].text;
+    if (roll != NULL && !file_has_extension(roll, ".png")) return error_set(error, ERROR_USAGE, "--roll: %.200s; a .png is wanted", roll);
     bool ok = read_options(a, w, error), named = w->parts > 0;
     if (ok && bars && a->option[OPTION_BARS].given) {
         char *end;

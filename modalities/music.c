@@ -1,6 +1,7 @@
-/* Music: MIDI files in, music events, MIDI and WAV files out. */
+/* Music: MIDI files and ABC in; music events; MIDI, ABC, sound files and piano rolls out. */
 #include "core/file.h"
 #include "modalities/modality.h"
+#include "outputs/abc.h"
 #include "outputs/midi.h"
 #include "outputs/png.h"
 #include "outputs/roll.h"
@@ -11,7 +12,8 @@
 
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
-    if (!midi_read(data, n, &out->score, error)) return false;
+    bool midi = n >= 4 && (memcmp(data, "MThd", 4) == 0 || memcmp(data, "RIFF", 4) == 0);
+    if (!midi && abc_is(data, n) ? !abc_read(data, n, &out->score, error) : !midi_read(data, n, &out->score, error)) return false;
     return out->score.recipe == NULL || bytes_append_text(&out->recipe, out->score.recipe, error);
 }
 
@@ -44,6 +46,7 @@ static bool write_roll(const struct score *score, struct bytes *out, struct erro
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
 {
     static const char *const sounds[] = {[WAV_RIFF] = ".wav", [WAV_FLAC] = ".flac", [WAV_OGG] = ".ogg"};
+    if (strcasecmp(extension, ".abc") == 0) return abc_write(&piece->score, out, error);
     if (strcasecmp(extension, ".png") == 0) return write_roll(&piece->score, out, error);
     for (int format = WAV_RIFF; format <= WAV_OGG; format++) {
         if (strcasecmp(extension, sounds[format]) != 0) continue;
@@ -85,5 +88,5 @@ static int closing(const struct modality_state *state, int32_t *ids, int most)
     return n < most ? n : most;
 }
 
-const struct modality modality_music = {.name = "music", .extensions = ".mid .midi ", .start = SPECIAL_MUSIC, .file_limit = FILE_LIMIT_MIDI, .read = read,
+const struct modality modality_music = {.name = "music", .extensions = ".mid .midi .abc ", .start = SPECIAL_MUSIC, .file_limit = FILE_LIMIT_MIDI, .read = read,
     .encode = encode, .decode = decode, .write = write, .start_payload = start_payload, .allowed = allowed, .taken = taken, .closing = closing};

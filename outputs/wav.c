@@ -67,12 +67,23 @@ static sf_count_t target_tell(void *user)
     return (sf_count_t)target->at;
 }
 
-/* In blocks: the Vorbis encoder keeps a call's samples on its stack. */
-static bool put_samples(SNDFILE *file, const float *samples, size_t frames)
+/* 16 bits, clipped: by ourselves, as libsndfile rounds differently for each format. */
+static void round_samples(const float *samples, size_t n, short *out)
 {
+    for (size_t i = 0; i < n; i++) {
+        float value = samples[i] * 32767;
+        out[i] = (short)(value >= 32767 ? 32767 : value <= -32768 ? -32768 : lrintf(value));
+    }
+}
+
+/* In blocks: the Vorbis encoder keeps a call's samples on its stack. */
+static bool put_samples(SNDFILE *file, enum wav_format format, const float *samples, size_t frames)
+{
+    short rounded[2 * BLOCK];
     for (size_t at = 0; at < frames; at += BLOCK) {
         sf_count_t n = (sf_count_t)(frames - at < BLOCK ? frames - at : BLOCK);
-        if (sf_writef_float(file, samples + 2 * at, n) != n) return false;
+        round_samples(samples + 2 * at, 2 * (size_t)n, rounded);
+        if (format == WAV_OGG ? sf_writef_float(file, samples + 2 * at, n) != n : sf_writef_short(file, rounded, n) != n) return false;
     }
     return true;
 }
@@ -94,7 +105,7 @@ bool wav_write(const float *samples, size_t frames, enum wav_format format, cons
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     if (title != NULL && title[0] != 0) sf_set_string(file, SF_STR_TITLE, title);
     if (comment != NULL && comment[0] != 0 && strlen(comment) <= WAV_COMMENT_MOST) sf_set_string(file, SF_STR_COMMENT, comment);
-    bool ok = put_samples(file, samples, frames);
+    bool ok = put_samples(file, format, samples, frames);
     ok = sf_close(file) == 0 && ok && !target.failed;
     if (ok) return true;
     out->n = target.start;

@@ -231,7 +231,7 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T play x -s 1 -m model --chords 'C Q'", 2, "--chords: 'Q'; a chord as C, Am"},
     {"$T play x -s 1 -m model --density thick", 2, "--density: 'thick'; low, mid or high"},
     {"$T continue -m model", 2, "0 files; one"},
-    {"$T continue works/ball-1.png -m model", 2, "cannot continue this kind of file"},
+    {"$T continue works/ball-1.png -m model", 2, "cannot continue this kind of file; a .mid or .abc"},
     {"$T continue works/tune-3.mid -s 1 -m model --bars x", 2, "--bars: 'x'; 1 to 999"},
     {"$T vary cut.mid -s 1 -m model", 1, "cut.mid: MIDI"},
     {"$T vary works/tune-3.mid -s 1 -m model --strength 2", 2, "--strength: 2 is out of range"},

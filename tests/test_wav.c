@@ -211,7 +211,9 @@ START_TEST(formats_hold_the_same_sound)
         samples[format] = decode(&file, &frames[format]);
         bytes_free(&file);
     }
-    ck_assert(frames[0] == frames[1] && frames[0] == frames[2] && memcmp(samples[0], samples[1], (size_t)frames[0] * 4) == 0);
+    ck_assert_int_eq(frames[0], frames[1]);
+    ck_assert_int_eq(frames[0], frames[2]);
+    ck_assert(memcmp(samples[0], samples[1], (size_t)frames[0] * 4) == 0);
     double difference = 0, power = 0;
     for (sf_count_t i = 0; i < 2 * frames[0]; i++) difference += pow(samples[0][i] - samples[2][i], 2), power += pow(samples[0][i], 2);
     ck_assert_msg(difference < power / 20, "Ogg differs by %g of the power", difference / power);

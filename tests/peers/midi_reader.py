@@ -12,7 +12,7 @@ folder, mutants, build = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else
 here = os.path.dirname(os.path.abspath(__file__)); root = os.path.join(here, '..', '..'); tool = os.path.join(tempfile.mkdtemp(), 'midi')
 flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'] if 'san' in build else []
 libs = subprocess.run(['pkg-config', '--libs', 'libpng', 'libcjson', 'sndfile'], capture_output=True, text=True).stdout.split()
-subprocess.run(['cc', '-std=gnu11', '-D_GNU_SOURCE', '-I' + root, *flags, os.path.join(here, 'midi.c'), *glob.glob(f'{root}/{build}/core/*.o'),
+subprocess.run(['cc', '-std=gnu11', '-D_GNU_SOURCE', '-I' + root, *flags, os.path.join(here, 'notes.c'), *glob.glob(f'{root}/{build}/core/*.o'),
                 *glob.glob(f'{root}/{build}/outputs/*.o'), '-o', tool, *libs, '-ldl', '-lm', '-lpthread'], check=True)
 peer = subprocess.Popen([tool], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

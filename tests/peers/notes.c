@@ -1,9 +1,10 @@
-/* Peer: the MIDI reader's notes as text, for midi_reader.py.
+/* Peer: the notes that the readers of MIDI and ABC find, as text, for midi_reader.py and abc.py.
  *
- *     cc -std=gnu11 -I. -D_GNU_SOURCE tests/peers/midi.c core/*.o outputs/*.o … (midi_reader.py builds it with make's objects)
+ *     cc -std=gnu11 -I. -D_GNU_SOURCE tests/peers/notes.c core/*.o outputs/*.o … (midi_reader.py builds it with make's objects)
  *
  * Reads paths, a line each; answers each with "refused: message" or "division d; onset length pitch velocity drums program; …". */
 #include "core/file.h"
+#include "outputs/abc.h"
 #include "outputs/midi.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static void tell(const char *path)
     struct bytes data = {0};
     struct error error = {0};
     struct score s = {0};
-    if (!file_read(path, (size_t)1 << 26, &data, &error) || !midi_read(data.data, data.n, &s, &error)) printf("refused: %s\n", error.text);
+    if (!file_read(path, (size_t)1 << 26, &data, &error) || !(abc_is(data.data, data.n) ? abc_read : midi_read)(data.data, data.n, &s, &error)) printf("refused: %s\n", error.text);
     else {
         printf("%d;", s.ticks_per_quarter);
         for (size_t i = 0; i < s.notes; i++) {
