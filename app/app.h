@@ -28,6 +28,9 @@ bool verb_recipe(const struct arguments *a, struct error *error);
 bool verb_redo(const struct arguments *a, struct error *error);
 bool verb_import(const struct arguments *a, struct error *error);
 bool verb_export(const struct arguments *a, struct error *error);
+bool verb_continue(const struct arguments *a, struct error *error);
+bool verb_vary(const struct arguments *a, struct error *error);
+bool verb_harmonise(const struct arguments *a, struct error *error);
 bool verb_models(const struct arguments *a, struct error *error);
 
 /* --int8 or float32. */

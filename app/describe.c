@@ -1,5 +1,5 @@
 /* describe: a caption in words for a tune or a picture, the reverse of play and draw. */
-#include "app/engine.h"
+#include "app/tune_show.h"
 #include "core/json.h"
 
 #include <stdio.h>
@@ -39,20 +39,24 @@ static bool describe(struct engine *e, const char *path, struct error *error)
     static const struct decoding_defaults defaults = {.temperature = 0.7, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = false};
     struct piece piece = {0};
     struct ids payload = {0}, prompt = {0};
-    struct bytes words = {0}, line = {0};
+    struct bytes words = {0}, line = {0}, facts = {0};
     struct generation g = {0};
     bool ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
     if (ok && piece.kind == MODALITY_TEXT) ok = error_set(error, ERROR_INPUT, "%s: a text; a .mid or .png is wanted", path);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(e->a);
     ok = ok && payload_of(e, &piece, &payload, error) && form_describe(&e->vocabulary, piece.kind, payload.id, payload.n, &prompt, error) &&
          engine_words(e, &prompt, SPECIAL_EOS, WORDS_MOST, &g, 0, &words, error);
-    if (ok && !e->a->option[OPTION_JSON].given) printf("%s\n", bytes_text(&words));
-    else if (ok) {
+    bool tune = ok && piece.kind == MODALITY_MUSIC, json = e->a->option[OPTION_JSON].given;
+    if (tune) ok = show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error);
+    if (ok && !json) printf("%s\n", bytes_text(&words));
+    if (ok && !json && tune) printf("%s\n", bytes_text(&facts)), show_preview(e->a, &piece.score);
+    if (ok && tune) ok = show_play(e->a, &piece, error);
+    if (ok && json) {
         ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"caption\":", error) &&
-             json_quote(&line, bytes_text(&words), words.n, error) && bytes_append_byte(&line, '}', error);
+             json_quote(&line, bytes_text(&words), words.n, error) && (!tune || (bytes_append_byte(&line, ',', error) && bytes_append(&line, facts.data, facts.n, error))) && bytes_append_byte(&line, '}', error);
         if (ok) puts(bytes_text(&line));
     }
-    bytes_free(&words), bytes_free(&line);
+    bytes_free(&words), bytes_free(&line), bytes_free(&facts);
     ids_free(&payload), ids_free(&prompt);
     generation_free(&g);
     piece_free(&piece);

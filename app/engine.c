@@ -45,7 +45,7 @@ bool app_model_folder(const struct arguments *a, char *path, size_t size, struct
     return is_model(path) || error_set(error, ERROR_INPUT, "no model: models/default is not there; --model DIR is wanted");
 }
 
-enum { BATCH_MOST = 32, CACHE_MOST = 1 << 29 };     /* pieces made side by side, and bytes of their caches */
+enum { TUNE_LEAST = 24, BAR_IDS = 10, BATCH_MOST = 32, CACHE_MOST = 1 << 29 };     /* ids of the shortest tune, of a bar; pieces made side by side, and bytes of their caches */
 
 static uint64_t hash_bytes(uint64_t hash, const void *data, size_t n)
 {
@@ -145,13 +145,42 @@ bool engine_recipe(const struct engine *e, const struct engine_order *o, const i
               json_quote(out, prompt, strlen(prompt), error) &&
               bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g",
                            (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->options->guidance_scale) &&
-              append_given(e->a, out, error) && bytes_printf(out, error, "},\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
+              append_given(e->a, out, error) && bytes_append_byte(out, '}', error) &&
+              (o->wishes == NULL || controls_recipe(o->wishes, out, error)) && bytes_printf(out, error, ",\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
     for (size_t i = 0; ok && i < n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids[i]);
     return ok && bytes_append_text(out, "]}", error);
 }
 
 /* One piece on its way. */
-struct making { struct modality_state state; struct generate_constraint constraint; struct ids prompt, negative, made; struct generation options; };
+struct making { struct modality_state state; struct generate_constraint constraint; struct ids prompt, negative, made; size_t head; struct generation options; struct music_order music; };
+
+/* What is asked of a tune: the bars before it go into its prompts, and its wishes must have room. */
+static bool prepare_music(const struct engine_order *o, struct making *m, size_t most, struct error *error)
+{
+    struct music_order *music = &m->music;
+    struct music_grammar g;
+    if (o->music != NULL) *music = *o->music;
+    if (o->wishes != NULL) music->wishes = *o->wishes;
+    else if (o->music == NULL) music->wishes = MUSIC_WISHES_NONE;
+    music->most = most;
+    if (music->script != NULL && (music->made = mem_alloc(music->script_n, sizeof *music->made, error)) == NULL) return false;
+    m->state.order = music;
+    music_grammar_start(&g);
+    for (size_t i = 0; i < music->before_n; i++)
+        if (!music_grammar_advance(&g, music->before[i])) return error_set(error, ERROR_INPUT, "music: token %zu of the bars before breaks the grammar", i + 1);
+    size_t need = music->script != NULL ? music->script_n : music_wishes_need(&music->wishes, &g);
+    bool full = music->wishes.bars > 0 && music->script == NULL && (size_t)(music->wishes.bars - music->wishes.first) * BAR_IDS > most;
+    if (need + 2 > most || full)
+        return error_set(error, ERROR_INPUT, "%d bars take more than the %zu tokens that there is room for; about %zu bars are wanted", music->wishes.bars - music->wishes.first, most, most / BAR_IDS);
+    return true;
+}
+
+static bool add_before(const struct engine *e, const struct music_order *music, struct ids *prompt, struct error *error)
+{
+    for (size_t i = 0; i < music->before_n; i++)
+        if (!ids_append(prompt, music->before[i] + e->vocabulary.music_first, error)) return false;
+    return true;
+}
 
 /* Prompts and limits of a piece: the request for it. */
 static bool prepare(struct engine *e, const struct engine_order *o, struct making *m, struct generate_request *q, struct error *error)
@@ -161,11 +190,15 @@ static bool prepare(struct engine *e, const struct engine_order *o, struct makin
     m->options = *o->options;                                  /* a view */
     m->options.sampling.seed = o->seed, m->options.sampling.eos = engine_eos();
     if (!form_prompt(&e->vocabulary, o->kind, o->prompt, &m->prompt, error) || !form_prompt(&e->vocabulary, o->kind, o->negative, &m->negative, error)) return false;
+    size_t head = m->prompt.n;
+    if (o->music != NULL && !(add_before(e, o->music, &m->prompt, error) && add_before(e, o->music, &m->negative, error))) return false;
     size_t longest = m->prompt.n > m->negative.n ? m->prompt.n : m->negative.n;
-    if (longest + picture > room) return error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - picture);
+    m->head = head;
+    if (longest + (o->kind == MODALITY_IMAGE ? picture : TUNE_LEAST) > room) return error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - (o->kind == MODALITY_IMAGE ? picture : TUNE_LEAST));
     size_t most = o->kind == MODALITY_IMAGE ? picture : room - longest;
     if (o->kind != MODALITY_IMAGE && o->options->max_new_tokens > 0 && (size_t)o->options->max_new_tokens < most) most = (size_t)o->options->max_new_tokens;
-    if (most < 24) most = 24;                                  /* the shortest tune wants that much */
+    if (most < TUNE_LEAST) most = TUNE_LEAST;
+    if (o->kind == MODALITY_MUSIC && !prepare_music(o, m, most, error)) return false;
     *q = (struct generate_request){.prompt = m->prompt.id, .prompt_n = m->prompt.n, .options = &m->options, .last = m->prompt.n + most, .negative = m->negative.id,
         .negative_n = m->negative.n, .constraint = &m->constraint, .piece = (uint64_t)o->kind};
     return true;
@@ -174,10 +207,12 @@ static bool prepare(struct engine *e, const struct engine_order *o, struct makin
 static bool finish(struct engine *e, const struct engine_order *o, struct making *m, struct piece *out, struct error *error)
 {
     const struct modality *modality = modality_of(o->kind);
-    const int32_t *ids = m->made.id + m->prompt.n;
-    size_t n = m->made.n - m->prompt.n;
+    const int32_t *ids = m->made.id + m->head;
+    size_t n = m->made.n - m->head;
     if (n > 0 && ids[n - 1] == SPECIAL_EOS) n--;
-    return modality->decode(&e->vocabulary, ids, n, out, error) && engine_recipe(e, o, ids, n, &out->recipe, error) &&
+    bool ok = modality->decode(&e->vocabulary, ids, n, out, error);
+    if (ok && o->wishes != NULL) controls_set_tempo(&out->score, o->wishes->quarters);
+    return ok && engine_recipe(e, o, ids, n, &out->recipe, error) &&
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }
 
@@ -197,7 +232,7 @@ bool engine_make(struct engine *e, const struct engine_order *orders, int n, str
     struct session *session = ok ? session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error) : NULL;
     ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
     for (int i = 0; ok && i < n; i++) ok = finish(e, &orders[i], &m[i], &out[i], error);
-    for (int i = 0; m != NULL && i < n; i++) ids_free(&m[i].prompt), ids_free(&m[i].negative), ids_free(&m[i].made);
+    for (int i = 0; m != NULL && i < n; i++) ids_free(&m[i].prompt), ids_free(&m[i].negative), ids_free(&m[i].made), mem_free(m[i].music.made);
     session_stop(session);
     mem_free(m), mem_free(q), mem_free(made);
     for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);

@@ -6,6 +6,7 @@
 #ifndef APP_ENGINE_H
 #define APP_ENGINE_H
 
+#include "app/controls.h"
 #include "app/decoding.h"
 
 struct engine {
@@ -36,6 +37,8 @@ struct engine_order {
     const char *verb, *prompt, *negative;
     uint64_t seed;
     const struct generation *options;
+    const struct music_wishes *wishes; /* of music, or NULL */
+    const struct music_order *music;   /* bars before, script; or NULL. Room, wishes and what is taken are each piece's own */
 };
 
 /* Sample n pieces side by side, each as it would be alone, with their recipes; they differ in seed and prompt only. */

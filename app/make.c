@@ -1,5 +1,6 @@
 /* play and draw: one piece (or --count of them) of one modality from a prompt that may be empty; and what write shares with them. */
 #include "app/make.h"
+#include "app/tune_show.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -15,20 +16,27 @@ static const struct { const char *verb, *extension; struct decoding_defaults def
     [MODALITY_IMAGE] = {"draw", ".png", {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true}},
 };
 
-bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
 {
     const char *given = a->option[OPTION_OUTPUT].text;
     char name[64];
-    snprintf(name, sizeof name, "%s-%llu%s", KINDS[kind].verb, (unsigned long long)seed, KINDS[kind].extension);
+    snprintf(name, sizeof name, "%s-%llu%s", verb, (unsigned long long)seed, KINDS[kind].extension);
     if (given == NULL) return snprintf(path, PATH_MAX, "%s", name) > 0;
     size_t n = strlen(given);
     if (given[n - 1] == '/' || file_is_folder(given)) return file_make_folder(given, error) && file_join(path, PATH_MAX, given, name, error);
     const char *extension = file_extension(given);
-    bool known = modality_of_path(given) == modality_of(kind) || (kind == MODALITY_MUSIC && file_has_extension(given, ".wav"));
+    static const char *const tunes[] = {".wav", ".flac", ".ogg", ".png"};
+    bool known = modality_of_path(given) == modality_of(kind);
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) known = known || (kind == MODALITY_MUSIC && file_has_extension(given, tunes[i]));
     if (!known && strncmp(given, "/dev/", 5) != 0)
-        return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? " or .wav" : "");
+        return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? ", .abc, .wav, .flac, .ogg or .png (a piano roll)" : "");
     if (count == 1) return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
     return snprintf(path, PATH_MAX, "%.*s-%llu%s", (int)(n - strlen(extension)), given, (unsigned long long)seed, extension) < PATH_MAX;
+}
+
+bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+{
+    return make_path_named(a, kind, KINDS[kind].verb, seed, count, path, error);
 }
 
 /* The text that image viewers show (the form of AUTOMATIC1111). */
@@ -40,16 +48,18 @@ static void parameters_of(const struct engine *e, const struct engine_order *o, 
 
 bool make_tell(const struct arguments *a, const struct engine_order *o, const struct piece *piece, const char *path, struct error *error)
 {
+    if (o->kind == MODALITY_MUSIC && !show_roll(a, piece, a->option[OPTION_COUNT].number > 1 ? o->seed : 0, error)) return false;
     if (!a->option[OPTION_JSON].given) {
+        if (o->kind == MODALITY_MUSIC) show_preview(a, &piece->score);
         if (o->kind == MODALITY_IMAGE && !a->option[OPTION_NO_PREVIEW].given) engine_preview(&piece->sprite);
-        return printf("%s\n", path) > 0;
+        return printf("%s\n", path) > 0 && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
     }
     struct bytes line = {0};
     bool ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"recipe\":", error) &&
               bytes_append(&line, piece->recipe.data, piece->recipe.n, error) && bytes_append_byte(&line, '}', error);
     if (ok) puts(bytes_text(&line));
     bytes_free(&line);
-    return ok;
+    return ok && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
 }
 
 /* Make n pieces with seeds from order->seed on, then write them one by one. */
@@ -74,10 +84,12 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
 {
     struct engine e = {0};
     struct generation options = {0};
+    struct music_wishes wishes;
     int count = (int)a->option[OPTION_COUNT].number;
     if (a->words > 1) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words);
     struct engine_order o = {.kind = kind, .verb = KINDS[kind].verb, .prompt = a->words > 0 ? a->word[0] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
-    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error);
+    bool ok = decoding_options(a, &KINDS[kind].defaults, NULL, &options, error) && (kind != MODALITY_MUSIC || controls_read(a, o.prompt, true, &wishes, error));
+    if (kind == MODALITY_MUSIC) o.wishes = &wishes;
     if ((o.prompt == NULL || o.prompt[0] == '\0') && o.negative == NULL) options.guidance_scale = 1;   /* nothing to steer to */
     char path[PATH_MAX];
     o.seed = ok ? engine_seed(a) : 0;

@@ -9,6 +9,9 @@
 /* The file for the piece with this seed: -o's folder or file, with the seed in its name when there are several. */
 bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error);
 
+/* The same with another verb in the name. */
+bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error);
+
 /* The path of a written piece on stdout, with a preview of pictures; or its JSON line. */
 bool make_tell(const struct arguments *a, const struct engine_order *order, const struct piece *piece, const char *path, struct error *error);
 

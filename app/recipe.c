@@ -9,8 +9,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The recipe in a FLAC or Ogg file: the Vorbis comment "COMMENT={…", its length before it in four bytes. */
+static bool vorbis_recipe(const struct bytes *data, struct bytes *out, struct error *error)
+{
+    static const char mark[] = "COMMENT={";
+    for (size_t i = 4; i + sizeof mark < data->n; i++) {
+        struct reader r = reader_on(data->data + i - 4, data->n - i + 4);
+        if (strncasecmp((const char *)data->data + i, mark, sizeof mark - 1) != 0) continue;
+        uint32_t n = reader_le32(&r);
+        const uint8_t *text = n > 8 ? reader_take(&r, n) : NULL;
+        return text == NULL || bytes_append(out, text + 8, n - 8, error);
+    }
+    return true;
+}
+
 /* The comment of a WAV file's LIST INFO chunk: where wav.c puts the recipe. */
-static bool wav_recipe(const char *path, struct bytes *out, struct error *error)
+static bool sound_recipe(const char *path, struct bytes *out, struct error *error)
 {
     struct bytes data = {0};
     if (!file_read(path, (size_t)1 << 28, &data, error)) { bytes_free(&data); return false; }
@@ -22,15 +36,16 @@ static bool wav_recipe(const char *path, struct bytes *out, struct error *error)
         while (text != NULL && n > 0 && text[n - 1] == 0) n--;
         if (text != NULL && !bytes_append(out, text, n, error)) { bytes_free(&data); return false; }
     }
+    bool ok = at != NULL || vorbis_recipe(&data, out, error);
     bytes_free(&data);
-    return true;
+    return ok;
 }
 
 static bool read_recipe(const char *path, struct bytes *out, struct error *error)
 {
     struct piece piece = {0};
     bool ok;
-    if (file_has_extension(path, ".wav")) ok = wav_recipe(path, out, error);
+    if (file_has_extension(path, ".wav") || file_has_extension(path, ".flac") || file_has_extension(path, ".ogg")) ok = sound_recipe(path, out, error);
     else {
         ok = modality_read_file(path, &piece, error) && bytes_append(out, piece.recipe.data, piece.recipe.n, error);
         piece_free(&piece);
@@ -124,6 +139,8 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
         ok = error_set(error, ERROR_INPUT, "recipe: made with vocabulary %.16s, this model has %s; the model that made the file is wanted (--model)", hash, e->vocabulary_hash);
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);
     else if (ok) ok = modality_of(piece.kind)->decode(&e->vocabulary, ids.id, ids.n, &piece, error);
+    const cJSON *tempo = json_member(json_member(root, "controls"), "tempo");
+    if (ok && piece.kind == MODALITY_MUSIC && cJSON_IsNumber(tempo) && tempo->valuedouble >= 20 && tempo->valuedouble <= 320) controls_set_tempo(&piece.score, tempo->valuedouble);
     if (ok && piece.kind == MODALITY_MUSIC && prompt[0] != '\0') ok = score_set_title(&piece.score, prompt, error);
     ok = ok && bytes_append(&piece.recipe, recipe->data, recipe->n, error) && engine_write(e->a, &piece, path, piece.kind == MODALITY_IMAGE ? prompt : NULL, error);
     if (ok) printf("%s\n", path);

@@ -58,7 +58,7 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
 static void restart(void *context)
 {
     struct modality_state *state = context;
-    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind};
+    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind, .order = state->order};
     TABLE[state->kind]->start_payload(state);
 }
 

@@ -8,6 +8,7 @@
 #ifndef MODALITIES_MODALITY_H
 #define MODALITIES_MODALITY_H
 
+#include "modalities/music_order.h"
 #include "modalities/piece.h"
 #include "tokenizers/vocabulary.h"
 
@@ -17,7 +18,9 @@
 struct modality_state {
     const struct vocabulary *vocabulary;
     enum modality_kind kind;
+    const struct music_order *order; /* of music, or NULL; borrowed */
     struct music_grammar music;
+    struct music_place place;      /* in the order's script */
     struct codes_grammar codes;
     size_t ids;                    /* so far */
     uint8_t utf8_left;             /* text: continuation bytes that a character still wants */
@@ -57,7 +60,7 @@ enum modality_kind modality_kind_of(const struct modality *modality);
 /* Read a file into a piece; messages start with the path. */
 bool modality_read_file(const char *path, struct piece *out, struct error *error);
 
-/* A generation constraint that follows `state` (started by this call) through one payload. */
+/* A generation constraint that follows `state` (started by this call) through one payload. An order of music is set in the state afterwards. */
 struct generate_constraint modality_constraint(struct modality_state *state, const struct vocabulary *v, enum modality_kind kind);
 
 /* The entries, each in its own file. */

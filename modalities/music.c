@@ -1,7 +1,10 @@
-/* Music: MIDI files in, music events, MIDI and WAV files out. */
+/* Music: MIDI files and ABC in; music events; MIDI, ABC, sound files and piano rolls out. */
 #include "core/file.h"
 #include "modalities/modality.h"
+#include "outputs/abc.h"
 #include "outputs/midi.h"
+#include "outputs/png.h"
+#include "outputs/roll.h"
 #include "outputs/wav.h"
 
 #include <string.h>
@@ -9,7 +12,8 @@
 
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
-    if (!midi_read(data, n, &out->score, error)) return false;
+    bool midi = n >= 4 && (memcmp(data, "MThd", 4) == 0 || memcmp(data, "RIFF", 4) == 0);
+    if (!midi && abc_is(data, n) ? !abc_read(data, n, &out->score, error) : !midi_read(data, n, &out->score, error)) return false;
     return out->score.recipe == NULL || bytes_append_text(&out->recipe, out->score.recipe, error);
 }
 
@@ -31,33 +35,58 @@ static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, str
     return ok;
 }
 
+static bool write_roll(const struct score *score, struct bytes *out, struct error *error)
+{
+    struct sprite picture = {0};
+    bool ok = roll_draw(score, &picture, error) && png_write_sprite(&picture, score->recipe, NULL, out, error);
+    sprite_free(&picture);
+    return ok;
+}
+
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
 {
-    if (strcasecmp(extension, ".wav") == 0) {
+    static const char *const sounds[] = {[WAV_RIFF] = ".wav", [WAV_FLAC] = ".flac", [WAV_OGG] = ".ogg"};
+    if (strcasecmp(extension, ".abc") == 0) return abc_write(&piece->score, out, error);
+    if (strcasecmp(extension, ".png") == 0) return write_roll(&piece->score, out, error);
+    for (int format = WAV_RIFF; format <= WAV_OGG; format++) {
+        if (strcasecmp(extension, sounds[format]) != 0) continue;
         bool own = how->soundfont != NULL && strcmp(how->soundfont, "none") == 0;
-        return wav_render(&piece->score, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
+        return wav_render(&piece->score, (enum wav_format)format, own ? WAV_SYNTH_BUILTIN : WAV_SYNTH_BEST, own ? NULL : how->soundfont, out, error);
     }
     return midi_write(&piece->score, out, error);
 }
 
-static void start_payload(struct modality_state *state) { music_grammar_start(&state->music); }
+static void start_payload(struct modality_state *state)
+{
+    const struct music_order *order = state->order;
+    music_grammar_start(&state->music);
+    for (size_t i = 0; order != NULL && i < order->before_n; i++) (void)music_grammar_advance(&state->music, order->before[i]);
+}
 
 static void allowed(const struct modality_state *state, uint8_t *mask)
 {
     bool may_end;
-    music_grammar_allowed(&state->music, mask + state->vocabulary->music_first, &may_end);
+    uint8_t *music = mask + state->vocabulary->music_first;
+    if (state->order == NULL) music_grammar_allowed(&state->music, music, &may_end);
+    else music_order_allowed(state->order, &state->music, &state->place, state->ids, music, &may_end);
     mask[SPECIAL_EOS] = may_end;
 }
 
-static void taken(struct modality_state *state, int32_t id) { (void)music_grammar_advance(&state->music, id - state->vocabulary->music_first); }
+static void taken(struct modality_state *state, int32_t id)
+{
+    int32_t local = id - state->vocabulary->music_first;
+    (void)music_grammar_advance(&state->music, local);
+    if (state->order != NULL) music_order_taken(state->order, &state->place, local);
+}
 
 static int closing(const struct modality_state *state, int32_t *ids, int most)
 {
     int32_t local[MUSIC_CLOSING_MOST];
+    if (state->order != NULL) return 0;                       /* its masks lead to the end in time */
     int n = (int)music_grammar_closing(&state->music, local);
     for (int i = 0; i < n && i < most; i++) ids[i] = local[i] + state->vocabulary->music_first;
     return n < most ? n : most;
 }
 
-const struct modality modality_music = {.name = "music", .extensions = ".mid .midi ", .start = SPECIAL_MUSIC, .file_limit = FILE_LIMIT_MIDI, .read = read,
+const struct modality modality_music = {.name = "music", .extensions = ".mid .midi .abc ", .start = SPECIAL_MUSIC, .file_limit = FILE_LIMIT_MIDI, .read = read,
     .encode = encode, .decode = decode, .write = write, .start_payload = start_payload, .allowed = allowed, .taken = taken, .closing = closing};

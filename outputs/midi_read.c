@@ -125,13 +125,13 @@ static bool read_meta(struct scan *scan, unsigned kind, const uint8_t *data, siz
         if (scan->tracks == 0 && score->title == NULL && title[0] != 0) return score_set_title(score, title, error);
         return true;
     }
-    if (kind == 0x51 && n == 3) {
+    if (kind == 0x51 && n >= 3) {
         uint32_t us = (uint32_t)data[0] << 16 | (uint32_t)data[1] << 8 | data[2];
         return us == 0 || score_add_tempo(score, tick, us, error);
     }
     if (kind == 0x58 && n >= 2)
         return data[0] == 0 || data[1] > 6 || score_add_metre(score, tick, data[0], 1 << data[1], error);
-    if (kind == 0x59 && n == 2) {
+    if (kind == 0x59 && n >= 2) {
         int sharps = (int8_t)data[0];
         return sharps < -7 || sharps > 7 || data[1] > 1 || score_add_key(score, tick, sharps, data[1] == 1, error);
     }
@@ -173,6 +173,7 @@ static bool read_event(struct scan *scan, struct reader *reader, unsigned *runni
     if (status != 0xf0 && status != 0xf7 && status != 0xff)
         return bad(error, at, "a status byte that files cannot have (F1 to F6, F8 to FE)", "an event is wanted");
     unsigned kind = status == 0xff ? reader_u8(reader) : 0;
+    if (status != 0xff) *running = 0;                          /* SysEx ends a running status; meta events do so by the letter, but files rely on the contrary */
     uint32_t length = 0;
     if (!read_number(reader, &length) && !reader->failed)
         return bad(error, at, "a length of more than 4 bytes", "at most 4 are wanted");

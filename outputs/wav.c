@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLOCK 4096u   /* frames written in one call */
 #define TAIL_SECONDS 2
 #define PEAK 0.891f   /* -1 dB */
 #define QUIET 0.5f    /* pieces below are raised, at most twofold */
@@ -66,12 +67,34 @@ static sf_count_t target_tell(void *user)
     return (sf_count_t)target->at;
 }
 
-bool wav_write(const float *samples, size_t frames, const char *title, const char *comment, struct bytes *out,
+/* 16 bits, clipped: by ourselves, as libsndfile rounds differently for each format. */
+static void round_samples(const float *samples, size_t n, short *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float value = samples[i] * 32767;
+        out[i] = (short)(value >= 32767 ? 32767 : value <= -32768 ? -32768 : lrintf(value));
+    }
+}
+
+/* In blocks: the Vorbis encoder keeps a call's samples on its stack. */
+static bool put_samples(SNDFILE *file, enum wav_format format, const float *samples, size_t frames)
+{
+    short rounded[2 * BLOCK];
+    for (size_t at = 0; at < frames; at += BLOCK) {
+        sf_count_t n = (sf_count_t)(frames - at < BLOCK ? frames - at : BLOCK);
+        round_samples(samples + 2 * at, 2 * (size_t)n, rounded);
+        if (format == WAV_OGG ? sf_writef_float(file, samples + 2 * at, n) != n : sf_writef_short(file, rounded, n) != n) return false;
+    }
+    return true;
+}
+
+bool wav_write(const float *samples, size_t frames, enum wav_format format, const char *title, const char *comment, struct bytes *out,
                struct error *error)
 {
+    static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_VORBIS};
     struct target target = {.out = out, .start = out->n, .error = error};
     SF_VIRTUAL_IO io = {target_length, target_seek, target_read, target_write, target_tell};
-    SF_INFO info = {.samplerate = TIMELINE_RATE, .channels = 2, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
+    SF_INFO info = {.samplerate = TIMELINE_RATE, .channels = 2, .format = formats[format]};
     if (!bytes_reserve(out, frames * 4 + 4096, error)) return false;
     SNDFILE *file = sf_open_virtual(&io, SFM_WRITE, &info, &target);
     if (file == NULL) {
@@ -82,7 +105,7 @@ bool wav_write(const float *samples, size_t frames, const char *title, const cha
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     if (title != NULL && title[0] != 0) sf_set_string(file, SF_STR_TITLE, title);
     if (comment != NULL && comment[0] != 0 && strlen(comment) <= WAV_COMMENT_MOST) sf_set_string(file, SF_STR_COMMENT, comment);
-    bool ok = sf_writef_float(file, samples, (sf_count_t)frames) == (sf_count_t)frames;
+    bool ok = put_samples(file, format, samples, frames);
     ok = sf_close(file) == 0 && ok && !target.failed;
     if (ok) return true;
     out->n = target.start;
@@ -127,8 +150,8 @@ static bool render(const struct score *score, enum wav_synth synth, const char *
                  : synth_render(score, timeline, samples, frames, error);
 }
 
-bool wav_render(const struct score *score, enum wav_synth synth, const char *soundfont, struct bytes *out,
-                struct error *error)
+bool wav_render(const struct score *score, enum wav_format format, enum wav_synth synth, const char *soundfont,
+                struct bytes *out, struct error *error)
 {
     struct timeline timeline;
     if (!check(score, error) || !timeline_make(score, &timeline, error)) return false;
@@ -144,7 +167,7 @@ bool wav_render(const struct score *score, enum wav_synth synth, const char *sou
     }
     if (ok) {
         set_level(samples, frames * 2);
-        ok = wav_write(samples, frames, score->title, score->recipe, out, error);
+        ok = wav_write(samples, frames, format, score->title, score->recipe, out, error);
     }
     mem_free(samples);
     timeline_free(&timeline);

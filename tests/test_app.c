@@ -214,9 +214,32 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw --suppress-tokens '[-1]'", 2, "--suppress-tokens: holds something that is no id"},
     {"$T draw one two", 2, "2 prompts; one"},
     {"$T draw x -s 1 -m model -o out.mid", 2, "unknown kind of file; .png is wanted"},
-    {"$T play x -s 1 -m model -o out.png", 2, "unknown kind of file; .mid or .wav"},
+    {"$T play x -s 1 -m model -o out.gif", 2, "unknown kind of file; .mid, .abc, .wav, .flac, .ogg or .png"},
+    {"$T play x -s 1 -m model --roll out.gif", 2, "--roll: out.gif; a .png is wanted"},
     {"$T draw x -s 1 -m model -o works/ball-1.png", 1, "is there already; --overwrite"},
     {"$T draw x -s 1 -m model -o nowhere/out.png", 1, "nowhere/out.png: cannot be created"},
+    {"$T play x -s 1 -m model --key 'H minor'", 2, "--key: 'H minor'; a tone with major or minor"},
+    {"$T play x -s 1 -m model --metre 3/3", 2, "--metre: '3/3'; one as 6/8"},
+    {"$T play x -s 1 -m model --tempo 400", 2, "--tempo: 400 is out of range"},
+    {"$T play x -s 1 -m model --bars 0", 2, "--bars: '0'; 1 to 999"},
+    {"$T play x -s 1 -m model --bars 5-8", 2, "--bars: '5-8'; 1 to 999"},
+    {"$T play x -s 1 -m model --bars 900", 1, "900 bars take more than"},
+    {"$T play x -s 1 -m model --instrument kazoo", 2, "--instrument: 'kazoo'; a name as flute"},
+    {"$T play x -s 1 -m model --range C6-C4", 2, "--range: 'C6-C4'; the lowest"},
+    {"$T play x -s 1 -m model --range C#4-C#4 --key 'C major' --scale-lock", 2, "have no tone of the key's scale; a wider range"},
+    {"$T play x -s 1 -m model --range C4-C4 --chords 'C Dm'", 2, "have no tone of each chord"},
+    {"$T play x -s 1 -m model --chords 'C Q'", 2, "--chords: 'Q'; a chord as C, Am"},
+    {"$T play x -s 1 -m model --density thick", 2, "--density: 'thick'; low, mid or high"},
+    {"$T continue -m model", 2, "0 files; one"},
+    {"$T continue works/ball-1.png -m model", 2, "cannot continue this kind of file; a .mid or .abc"},
+    {"$T continue works/tune-3.mid -s 1 -m model --bars x", 2, "--bars: 'x'; 1 to 999"},
+    {"$T vary cut.mid -s 1 -m model", 1, "cut.mid: MIDI"},
+    {"$T vary works/tune-3.mid -s 1 -m model --strength 2", 2, "--strength: 2 is out of range"},
+    {"$T fill works/tune-3.mid -s 1 -m model", 2, "--bars is missing"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 8-5", 2, "--bars: '8-5'; bars as 5-8"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 8-9", 1, "has 8 bars; bars that it has"},
+    {"$T harmonise works/tune-3.mid -s 1 -m model --instrument drums", 2, "one instrument with pitches"},
+    {"$T draw x -s 1 -m model --key C", 2, "unknown option --key"},
     {"$T compose -m model", 2, "0 ideas; one"},
     {"$T compose a b -m model", 2, "2 ideas; one"},
     {"$T compose '' -m model", 2, "0 ideas; one"},
@@ -488,6 +511,105 @@ START_TEST(holes_are_filled)
 }
 END_TEST
 
+/* Score of a file in the home folder. */
+static struct score get_score(const char *name)
+{
+    struct bytes data = get_file(name);
+    struct score score;
+    struct error error = {0};
+    ck_assert_msg(midi_read(data.data, data.n, &score, &error), "%s", error.text);
+    bytes_free(&data);
+    return score;
+}
+
+START_TEST(play_obeys_its_controls)
+{
+    char text[2000];
+    must("$T play '' -m model -s 3 -t 2 --bars 6 --key 'D minor' --scale-lock --metre 6/8 --tempo 97 --range C4-C6 --instrument flute --instrument 42 --drums --density mid --chords 'Dm A7' -o wish.mid "
+         "&& $T redo wish.mid -m model -o wish2.mid && cmp wish.mid wish2.mid");
+    struct score s = get_score("wish.mid");
+    ck_assert(s.keys == 1 && s.key[0].sharps == -1 && s.key[0].minor && s.metres == 1 && s.metre[0].numerator == 6 && s.metre[0].denominator == 8);
+    ck_assert(s.tempos == 1 && s.tempo[0].us_per_quarter == 618557 && s.parts == 3 && s.part[0].program == 73 && s.part[1].program == 42 && s.part[2].drums);
+    ck_assert(score_end(&s) > 5 * 1440 && score_end(&s) <= 6 * 1440);
+    for (size_t i = 0; i < s.notes; i++)
+        ck_assert(s.part[s.note[i].part].drums || (s.note[i].pitch >= 60 && s.note[i].pitch <= 84 && "111011010111"[s.note[i].pitch % 12] == '1'));
+    score_free(&s);
+    ck_assert_int_eq(run(text, sizeof text, "$T play 'a waltz in A minor for cello' -m model -s 4 --bars 3 --key G -o words.mid"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "the prompt's words set metre 3/4, instrument Cello (--no-words"));
+    s = get_score("words.mid");
+    ck_assert(s.key[0].sharps == 1 && !s.key[0].minor && s.parts == 1 && s.part[0].program == 42 && s.metre[0].numerator == 3);
+    score_free(&s);
+    ck_assert_int_eq(run(text, sizeof text, "$T play 'a waltz in A minor for cello' -m model -s 4 --no-words -o words2.mid"), 0);
+    ck_assert_ptr_null(strstr(text, "the prompt's words"));
+}
+END_TEST
+
+/* Notes of `a` with onset in from … to, all of them also in `b`; the other way round they may be more. */
+static size_t check_kept(const struct score *a, const struct score *b, int64_t from, int64_t to, bool lengths, bool pitches)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->notes; i++) {
+        const struct score_note *x = &a->note[i];
+        bool found = false;
+        if (x->onset < from || x->onset >= to) continue;
+        for (size_t k = 0; k < b->notes && !found; k++) {
+            const struct score_note *y = &b->note[k];
+            found = x->onset == y->onset && x->part == y->part && (!pitches || x->pitch == y->pitch) && (!lengths || x->length == y->length);
+        }
+        ck_assert_msg(found, "the note at %lld is gone", (long long)x->onset);
+        n++;
+    }
+    return n;
+}
+
+START_TEST(verbs_on_a_tune_keep_the_rest)
+{
+    enum { BAR = 1440 };                                       /* the tunes: 8 bars in 3/4 of quarter notes */
+    must("$T continue works/tune-5.mid -m model -s 1 --bars 3 -t 2 -o on.mid && $T vary works/tune-5.mid -m model -s 2 --strength 0.5 -o vary/ -n 2 && $T fill works/tune-5.mid -m model -s 1 --bars 3-4 -t 2 -o filled.mid && "
+         "$T harmonise works/tune-5.mid -m model -s 1 --instrument guitar -t 2 -o two.mid 2>chords && grep -q 'chords by rule' chords");
+    must("for i in on vary/vary-2 filled two; do $T redo $i.mid -m model -o redone.mid --overwrite && cmp $i.mid redone.mid || exit 1; done; ! cmp -s vary/vary-2.mid vary/vary-3.mid");
+    struct score was = get_score("works/tune-5.mid"), now = get_score("on.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
+    ck_assert_uint_eq(check_kept(&now, &was, 0, 8 * BAR, true, true), 24);
+    ck_assert(score_end(&now) <= 11 * BAR && now.note[now.notes - 1].onset >= 10 * BAR);
+    score_free(&now), now = get_score("filled.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 2 * BAR, true, true) + check_kept(&was, &now, 4 * BAR, 8 * BAR, true, true), 18);
+    ck_assert_uint_eq(check_kept(&now, &was, 0, 2 * BAR, true, true) + check_kept(&now, &was, 4 * BAR, 8 * BAR, true, true), 18);
+    for (size_t i = 0; i < now.notes; i++) ck_assert(now.note[i].onset >= 4 * BAR || now.note[i].onset < 2 * BAR || now.note[i].onset + now.note[i].length <= 4 * BAR);
+    score_free(&now), now = get_score("vary/vary-2.mid");
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, false), 24);        /* the form: onsets and lengths */
+    ck_assert_uint_eq(now.notes, 24);
+    size_t same = 0;
+    for (size_t i = 0; i < 24; i++) same += was.note[i].pitch == now.note[i].pitch;
+    ck_assert_msg(same > 3 && same < 24, "%zu of 24 pitches are the same", same);
+    score_free(&now), now = get_score("two.mid");
+    ck_assert(now.parts == 2 && now.part[1].program == 24 && now.part[0].program == 73);
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
+    for (int bar = 0; bar < 8; bar++) {                        /* it plays in every bar, in its range */
+        size_t n = 0;
+        for (size_t i = 0; i < now.notes; i++) {
+            if (now.note[i].part == 1 && now.note[i].onset / BAR == bar) n++;
+            ck_assert(now.note[i].part == 0 || (now.note[i].pitch >= 36 && now.note[i].pitch <= 67));
+        }
+        ck_assert_uint_ge(n, 1);
+    }
+    score_free(&now), score_free(&was);
+}
+END_TEST
+
+START_TEST(tunes_come_in_many_files)
+{
+    char text[4000];
+    must("for x in mid wav flac ogg png abc; do $T play 'a waltz' -m model -s 6 --bars 4 -q --soundfont none -o t.$x && $T recipe t.$x | grep -q controls && $T redo t.$x -m model --soundfont none -o r.$x || exit 1; done; "
+         "cmp t.wav r.wav && cmp t.flac r.flac && cmp t.png r.png && cmp t.abc r.abc && cmp t.mid r.mid");
+    must("mkdir bin && printf '#!/bin/sh\nhead -c 4 \"$2\" > played\n' > bin/aplay && chmod +x bin/aplay && PATH=$PWD/bin $T play 'a waltz' -m model -s 6 --bars 4 -q --soundfont none -o p.mid --roll roll.png --play 2>/dev/null; test -s roll.png");
+    ck_assert_int_eq(run(text, sizeof text, "PATH=/nowhere $T play x -m model -s 6 --bars 2 -q --soundfont none -o q.mid --play"), 1);
+    ck_assert_ptr_nonnull(strstr(text, "no player; pw-play"));
+    ck_assert_int_eq(run(text, sizeof text, "$T describe works/tune-3.mid -m model --json"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"key\":\"G major\",\"key_estimated\":false,\"metre\":\"3/4\",\"tempo\":120,\"bars\":8,\"notes\":24,\"lowest\":60,\"highest\":69,\"seconds\":12.000,\"instruments\":[\"Flute\"]"));
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -517,6 +639,9 @@ int main(void)
     tcase_add_test(all, a_bad_file_among_good_ones_is_left_out);
     tcase_add_test(all, every_search_writes);
     tcase_add_test(all, holes_are_filled);
+    tcase_add_test(all, play_obeys_its_controls);
+    tcase_add_test(all, verbs_on_a_tune_keep_the_rest);
+    tcase_add_test(all, tunes_come_in_many_files);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

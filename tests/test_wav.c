@@ -5,10 +5,15 @@
 #include "outputs/timeline.h"
 #include "outputs/wav.h"
 
+#include "outputs/roll.h"
+
 #include <check.h>
 #include <math.h>
+#include <sndfile.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct score tune(void)
 {
@@ -56,7 +61,7 @@ static void check_render(enum wav_synth synth)
     struct bytes wav = {0}, again = {0};
     struct error error = {0};
     uint32_t size = 0;
-    ck_assert_msg(wav_render(&score, synth, NULL, &wav, &error), "%s", error.text);
+    ck_assert_msg(wav_render(&score, WAV_RIFF, synth, NULL, &wav, &error), "%s", error.text);
     size_t data = data_of(&wav, &size);
     ck_assert_uint_gt(data, 0);
     ck_assert_uint_eq(size, (22050 + 44100 + 2 * 44100) * 4);
@@ -71,7 +76,7 @@ static void check_render(enum wav_synth synth)
     ck_assert_int_lt(early, 40);      /* the first note starts after half a second */
     ck_assert_ptr_nonnull(memmem(wav.data, wav.n, "A tune", 6));
     ck_assert_ptr_nonnull(memmem(wav.data, wav.n, "{\"seed\":1}", 10));
-    ck_assert(wav_render(&score, synth, NULL, &again, &error));
+    ck_assert(wav_render(&score, WAV_RIFF, synth, NULL, &again, &error));
     ck_assert_uint_eq(wav.n, again.n);
     ck_assert_int_eq(memcmp(wav.data, again.data, wav.n), 0);
     bytes_free(&wav);
@@ -123,7 +128,7 @@ START_TEST(loud_samples_are_clipped)
     struct bytes wav = {0};
     struct error error = {0};
     uint32_t size = 0;
-    ck_assert(wav_write(samples, 4, NULL, NULL, &wav, &error));
+    ck_assert(wav_write(samples, 4, WAV_RIFF, NULL, NULL, &wav, &error));
     size_t data = data_of(&wav, &size);
     ck_assert_uint_eq(size, 16);
     ck_assert_int_eq(sample(&wav, 0, data), 32767);
@@ -141,7 +146,7 @@ START_TEST(long_recipes_fit)
     char *text = malloc(WAV_COMMENT_MOST + 1);
     memset(text, 'x', WAV_COMMENT_MOST);
     text[WAV_COMMENT_MOST] = 0;
-    ck_assert(wav_write(samples, 4, "t", text, &wav, &error));
+    ck_assert(wav_write(samples, 4, WAV_RIFF, "t", text, &wav, &error));
     ck_assert_ptr_nonnull(memmem(wav.data, wav.n, text, WAV_COMMENT_MOST));
     free(text);
     bytes_free(&wav);
@@ -153,25 +158,99 @@ START_TEST(what_cannot_be_rendered_is_told)
     struct score score = {.ticks_per_quarter = 480};
     struct bytes wav = {0};
     struct error error = {0};
-    ck_assert(!wav_render(&score, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
+    ck_assert(!wav_render(&score, WAV_RIFF, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "without notes"));
     memset(&error, 0, sizeof error);
     score_add_part(&score, 0, false, NULL, &error);
     score_add_note(&score, (struct score_note){480 * 2 * 60 * 21, 480, 0, 60, 80}, &error);
-    ck_assert(!wav_render(&score, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
+    ck_assert(!wav_render(&score, WAV_RIFF, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
     ck_assert_str_eq(error.text, "WAV: 21.0 minutes of music; at most 20 are wanted");
     memset(&error, 0, sizeof error);
     score.note[0].onset = 0;
-    ck_assert(!wav_render(&score, WAV_SYNTH_BEST, "/nowhere/x.sf2", &wav, &error));
+    ck_assert(!wav_render(&score, WAV_RIFF, WAV_SYNTH_BEST, "/nowhere/x.sf2", &wav, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "FluidSynth: "));
     ck_assert_uint_eq(wav.n, 0);
     memset(&error, 0, sizeof error);
     mem_fail_at(4);
-    ck_assert(!wav_render(&score, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
+    ck_assert(!wav_render(&score, WAV_RIFF, WAV_SYNTH_BUILTIN, NULL, &wav, &error));
     mem_fail_at(0);
     ck_assert_int_eq(error.kind, ERROR_MEMORY);
     score_free(&score);
     bytes_free(&wav);
+}
+END_TEST
+
+/* Samples of a sound file by libsndfile's own reader; the caller frees them. */
+static short *decode(const struct bytes *file, sf_count_t *frames)
+{
+    char path[] = "/tmp/triptych-sound-XXXXXX";
+    SF_INFO info = {0};
+    int fd = mkstemp(path);
+    ck_assert(fd >= 0 && write(fd, file->data, file->n) == (ssize_t)file->n && close(fd) == 0);
+    SNDFILE *sound = sf_open(path, SFM_READ, &info);
+    ck_assert_ptr_nonnull(sound);
+    ck_assert(info.channels == 2 && info.samplerate == 44100);
+    ck_assert_str_eq(sf_get_string(sound, SF_STR_COMMENT), "{\"seed\":1}");
+    short *samples = calloc((size_t)info.frames * 2, sizeof *samples);
+    *frames = sf_readf_short(sound, samples, info.frames);
+    ck_assert(*frames == info.frames);
+    sf_close(sound);
+    unlink(path);
+    return samples;
+}
+
+START_TEST(formats_hold_the_same_sound)
+{
+    struct score score = tune();
+    short *samples[3];
+    sf_count_t frames[3];
+    for (int format = WAV_RIFF; format <= WAV_OGG; format++) {
+        struct bytes file = {0};
+        struct error error = {0};
+        ck_assert(wav_render(&score, (enum wav_format)format, WAV_SYNTH_BUILTIN, NULL, &file, &error));
+        samples[format] = decode(&file, &frames[format]);
+        bytes_free(&file);
+    }
+    ck_assert_int_eq(frames[0], frames[1]);
+    ck_assert_int_eq(frames[0], frames[2]);
+    ck_assert(memcmp(samples[0], samples[1], (size_t)frames[0] * 4) == 0);
+    double difference = 0, power = 0;
+    for (sf_count_t i = 0; i < 2 * frames[0]; i++) difference += pow(samples[0][i] - samples[2][i], 2), power += pow(samples[0][i], 2);
+    ck_assert_msg(difference < power / 20, "Ogg differs by %g of the power", difference / power);
+    for (int format = 0; format < 3; format++) free(samples[format]);
+    score_free(&score);
+}
+END_TEST
+
+static int count_colour(const struct sprite *s, const uint8_t *rgb)
+{
+    int n = 0;
+    for (int i = 0; i < s->width * s->height; i++) n += memcmp(s->rgba + 4 * i, rgb, 3) == 0;
+    return n;
+}
+
+START_TEST(rolls_show_the_notes)
+{
+    struct score score = {.ticks_per_quarter = 480};
+    struct sprite roll;
+    struct error error = {0};
+    ck_assert(!roll_draw(&score, &roll, &error) && strstr(error.text, "without notes") != NULL);
+    memset(&error, 0, sizeof error);
+    score_add_part(&score, 0, false, NULL, &error);
+    score_add_note(&score, (struct score_note){480, 960, 0, 64, 90}, &error);
+    ck_assert(roll_draw(&score, &roll, &error));
+    ck_assert(roll.width == 4 * 24 + 2 && roll.height == 3 * 5);                /* one bar, one pitch more on both sides */
+    const uint8_t *note = roll.rgba + 4 * (7 * roll.width + 30);
+    ck_assert_int_eq(count_colour(&roll, note), 5 * 47);                        /* two quarters, a column short of the end */
+    ck_assert(memcmp(note, roll.rgba + 4 * (7 * roll.width + 20), 3) != 0);
+    sprite_free(&roll);
+    for (int i = 0; i < 4000; i++) score_add_note(&score, (struct score_note){480 * i, 480, 0, (uint8_t)(40 + i % 40), 90}, &error);
+    score_sort(&score);
+    ck_assert(roll_draw(&score, &roll, &error) && roll.width <= 1024 && roll.height <= 1024 && roll.height > 100);
+    sprite_free(&roll);
+    ck_assert(roll_draw_small(&score, 80, &roll, &error) && roll.width == 80 && roll.height == 42);
+    sprite_free(&roll);
+    score_free(&score);
 }
 END_TEST
 
@@ -184,6 +263,8 @@ int main(void)
     tcase_add_test(all, fluidsynth_renders);
     tcase_add_test(all, every_program_and_drum_sounds);
     tcase_add_test(all, loud_samples_are_clipped);
+    tcase_add_test(all, formats_hold_the_same_sound);
+    tcase_add_test(all, rolls_show_the_notes);
     tcase_add_test(all, long_recipes_fit);
     tcase_add_test(all, what_cannot_be_rendered_is_told);
     suite_add_tcase(suite, all);

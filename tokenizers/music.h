@@ -93,14 +93,21 @@ bool music_decode(const int32_t *ids, size_t n, struct score *out, struct error 
 
 /* ---- The grammar, one id at a time ---- */
 
+/* What was read last; `HEAD` are those of the header. */
+enum music_state {
+    MUSIC_AT_START, MUSIC_AT_HEAD_METRE, MUSIC_AT_HEAD_KEY, MUSIC_AT_HEAD_TEMPO, MUSIC_AT_PROGRAM,
+    MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY, MUSIC_AT_PITCH, MUSIC_AT_NOTE
+};
+
 /* Plain data, copied freely; the members are for reading only. */
 struct music_grammar {
-    uint8_t state;                      /* what was read last: see music_grammar.c */
+    uint8_t state;                      /* enum music_state */
     bool noted;                         /* a note is complete */
     uint8_t parts;
     int16_t metre, key, tempo;          /* values in force */
     int16_t part, pos, pitch;           /* in this bar, -1: none yet */
     int32_t bars;                       /* so far */
+    uint16_t played, here;              /* bit p: part p has a note; has one in this bar */
     int16_t program[MUSIC_PARTS_MOST];
     uint8_t velocity[MUSIC_PARTS_MOST];   /* class in force */
     uint8_t last_pitch[MUSIC_PARTS_MOST]; /* for closing */

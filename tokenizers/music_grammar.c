@@ -11,35 +11,30 @@
 
 #include <string.h>
 
-enum state {
-    AT_START, AT_HEAD_METRE, AT_HEAD_KEY, AT_HEAD_TEMPO, AT_PROGRAM,
-    AT_BAR, AT_METRE, AT_KEY, AT_TEMPO, AT_PART, AT_POS, AT_VELOCITY, AT_PITCH, AT_NOTE
-};
-
 #define BIT(kind) (1u << MUSIC_##kind)
 #define LINE (BIT(BAR) | BIT(PART) | BIT(POS))
 
 static const uint16_t follow[] = {
-    [AT_START] = BIT(METRE),
-    [AT_HEAD_METRE] = BIT(KEY),
-    [AT_HEAD_KEY] = BIT(TEMPO),
-    [AT_HEAD_TEMPO] = BIT(PROGRAM),
-    [AT_PROGRAM] = BIT(PROGRAM) | BIT(BAR),
-    [AT_BAR] = BIT(METRE) | BIT(KEY) | BIT(TEMPO) | LINE,
-    [AT_METRE] = BIT(KEY) | BIT(TEMPO) | LINE,
-    [AT_KEY] = BIT(TEMPO) | LINE,
-    [AT_TEMPO] = LINE,
-    [AT_PART] = BIT(POS),
-    [AT_POS] = BIT(VELOCITY) | BIT(PITCH),
-    [AT_VELOCITY] = BIT(PITCH),
-    [AT_PITCH] = BIT(DURATION),
-    [AT_NOTE] = BIT(VELOCITY) | BIT(PITCH) | LINE,
+    [MUSIC_AT_START] = BIT(METRE),
+    [MUSIC_AT_HEAD_METRE] = BIT(KEY),
+    [MUSIC_AT_HEAD_KEY] = BIT(TEMPO),
+    [MUSIC_AT_HEAD_TEMPO] = BIT(PROGRAM),
+    [MUSIC_AT_PROGRAM] = BIT(PROGRAM) | BIT(BAR),
+    [MUSIC_AT_BAR] = BIT(METRE) | BIT(KEY) | BIT(TEMPO) | LINE,
+    [MUSIC_AT_METRE] = BIT(KEY) | BIT(TEMPO) | LINE,
+    [MUSIC_AT_KEY] = BIT(TEMPO) | LINE,
+    [MUSIC_AT_TEMPO] = LINE,
+    [MUSIC_AT_PART] = BIT(POS),
+    [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH),
+    [MUSIC_AT_VELOCITY] = BIT(PITCH),
+    [MUSIC_AT_PITCH] = BIT(DURATION),
+    [MUSIC_AT_NOTE] = BIT(VELOCITY) | BIT(PITCH) | LINE,
 };
 
 void music_grammar_start(struct music_grammar *grammar)
 {
     memset(grammar, 0, sizeof *grammar);
-    grammar->state = AT_START;
+    grammar->state = MUSIC_AT_START;
     grammar->metre = grammar->key = grammar->tempo = grammar->part = grammar->pos = grammar->pitch = -1;
     memset(grammar->velocity, MUSIC_VELOCITY_START, sizeof grammar->velocity);
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
@@ -66,7 +61,7 @@ static bool value_fits(const struct music_grammar *g, enum music_kind kind, int 
 
 bool music_grammar_may_end(const struct music_grammar *g)
 {
-    return g->noted && (g->state == AT_NOTE || (g->state >= AT_BAR && g->state <= AT_TEMPO));
+    return g->noted && (g->state == MUSIC_AT_NOTE || (g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_TEMPO));
 }
 
 void music_grammar_allowed(const struct music_grammar *g, uint8_t *allowed, bool *may_end)
@@ -83,15 +78,16 @@ void music_grammar_allowed(const struct music_grammar *g, uint8_t *allowed, bool
 /* Take note of an allowed id. */
 static void apply(struct music_grammar *g, enum music_kind kind, int value)
 {
-    static const uint8_t head[] = {[MUSIC_METRE] = AT_HEAD_METRE, [MUSIC_KEY] = AT_HEAD_KEY, [MUSIC_TEMPO] = AT_HEAD_TEMPO};
-    static const uint8_t body[MUSIC_KINDS] = {AT_BAR, AT_METRE, AT_KEY, AT_TEMPO, AT_PROGRAM, AT_PART, AT_POS, AT_VELOCITY,
-                                              AT_PITCH, AT_NOTE};
+    static const uint8_t head[] = {[MUSIC_METRE] = MUSIC_AT_HEAD_METRE, [MUSIC_KEY] = MUSIC_AT_HEAD_KEY, [MUSIC_TEMPO] = MUSIC_AT_HEAD_TEMPO};
+    static const uint8_t body[MUSIC_KINDS] = {MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_PROGRAM, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY,
+                                              MUSIC_AT_PITCH, MUSIC_AT_NOTE};
     g->state = g->parts == 0 && kind <= MUSIC_TEMPO ? head[kind] : body[kind];
     switch (kind) {
     case MUSIC_BAR:
         g->bars++;
         g->part = g->parts == 1 ? 0 : -1;
         g->pos = g->pitch = -1;
+        g->here = 0;
         break;
     case MUSIC_METRE: g->metre = (int16_t)value; break;
     case MUSIC_KEY: g->key = (int16_t)value; break;
@@ -113,7 +109,11 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
         g->pitch = (int16_t)value;
         g->last_pitch[g->part] = (uint8_t)value;
         break;
-    default: g->noted = true; break;
+    default:
+        g->noted = true;
+        g->played |= (uint16_t)(1u << g->part);
+        g->here |= (uint16_t)(1u << g->part);
+        break;
     }
 }
 
@@ -133,18 +133,18 @@ size_t music_grammar_closing(const struct music_grammar *grammar, int32_t ids[MU
     size_t n = 0;
     while (!music_grammar_may_end(&g) && n < MUSIC_CLOSING_MOST) {
         int32_t id;
-        switch ((enum state)g.state) {
-        case AT_START: id = music_id(MUSIC_METRE, music_metre_value(4, 4)); break;
-        case AT_HEAD_METRE: id = music_id(MUSIC_KEY, MUSIC_KEY_NONE); break;
-        case AT_HEAD_KEY: id = music_id(MUSIC_TEMPO, music_tempo_value(120)); break;
-        case AT_HEAD_TEMPO: id = music_id(MUSIC_PROGRAM, 0); break;
-        case AT_PROGRAM: id = music_id(MUSIC_BAR, 0); break;
-        case AT_POS: case AT_VELOCITY: {
+        switch ((enum music_state)g.state) {
+        case MUSIC_AT_START: id = music_id(MUSIC_METRE, music_metre_value(4, 4)); break;
+        case MUSIC_AT_HEAD_METRE: id = music_id(MUSIC_KEY, MUSIC_KEY_NONE); break;
+        case MUSIC_AT_HEAD_KEY: id = music_id(MUSIC_TEMPO, music_tempo_value(120)); break;
+        case MUSIC_AT_HEAD_TEMPO: id = music_id(MUSIC_PROGRAM, 0); break;
+        case MUSIC_AT_PROGRAM: id = music_id(MUSIC_BAR, 0); break;
+        case MUSIC_AT_POS: case MUSIC_AT_VELOCITY: {
             int pitch = g.last_pitch[g.part];
             id = music_id(MUSIC_PITCH, pitch > g.pitch ? pitch : g.pitch + 1);
             break;
         }
-        case AT_PITCH: id = music_id(MUSIC_DURATION, music_duration_value(MUSIC_STEPS_PER_QUARTER)); break;
+        case MUSIC_AT_PITCH: id = music_id(MUSIC_DURATION, music_duration_value(MUSIC_STEPS_PER_QUARTER)); break;
         default: id = g.part < 0 ? music_id(MUSIC_PART, 0) : music_id(MUSIC_POS, 0); break;
         }
         if (!music_grammar_advance(&g, id)) break;

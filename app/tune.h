@@ -1,0 +1,48 @@
+/* Verbs on a tune in a file: continue, vary, fill, harmonise. The file becomes ids (what the grid loses is told), bars are made with the
+ * others in view, and put into the whole; the bars that are not worked on keep their ids. Long tunes go through the model in windows. */
+#ifndef APP_TUNE_H
+#define APP_TUNE_H
+
+#include "app/engine.h"
+
+struct tune {
+    struct engine *e;
+    const char *path, *verb;
+    struct generation options;
+    struct music_wishes wishes;      /* of the bars that are made */
+    struct piece file;               /* as read */
+    struct ids original;             /* its music ids */
+    /* What a variation works on. */
+    struct ids ids;
+    struct score score;              /* of ids */
+    int64_t *start;                  /* (bars + 1) ticks where each bar starts, and the end */
+    int bars;
+    uint64_t seed;
+};
+
+/* Run a verb on a .mid or .abc: read it, make --count variations with `work` (each starts from the original), write them. */
+bool tune_verb(const struct arguments *a, const char *verb, bool (*work)(struct tune *tune, struct error *error), struct error *error);
+
+bool tune_continue(struct tune *tune, struct error *error);      /* --bars N more */
+bool tune_vary(struct tune *tune, struct error *error);          /* --strength */
+bool tune_fill(struct tune *tune, struct error *error);          /* --bars 5-8 */
+bool tune_harmonise(struct tune *tune, struct error *error);     /* one more part */
+
+/* Make n pieces with seeds from tune->seed on. */
+bool tune_make(struct tune *tune, const struct music_order *order, const struct music_wishes *wishes, int n, struct piece *out, struct error *error);
+
+/* Take new ids: their score and bars. */
+bool tune_take(struct tune *tune, const int32_t *ids, size_t n, struct error *error);
+
+/* Put the notes of a made piece, of its bars from tick `from` to `to`, into the tune in place of those of the same bars; tick 0 of the piece is
+ * tick `at` of the tune, and its parts are those that play in bars `first` to first + bars - 1 of the tune. Only the notes of part
+ * `only` are replaced and put in, unless that is -1. */
+bool tune_put(struct tune *tune, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, int only, struct error *error);
+
+/* Where bar b starts in ids: the index of its `bar`, n behind the last. */
+size_t tune_bar_index(const int32_t *ids, size_t n, int bar);
+
+/* The metre, key and tempo in force behind ids that keep the grammar. */
+struct music_grammar tune_state(const int32_t *ids, size_t n);
+
+#endif

@@ -1,0 +1,203 @@
+/* continue, vary and fill for tunes; see tune.h. */
+#include "app/tune.h"
+#include "core/infill.h"
+#include "core/mem.h"
+#include "core/random.h"
+
+#include <string.h>
+
+enum { ROUND_BARS = 16, LEFT_BARS = 12, RIGHT_BARS = 4, CONTEXT_BARS = 8, CANDIDATES = 8, HEAD_IDS = 8 };
+
+/* How many of the bars before `end` make an excerpt of at most `most` ids, at most `bars`; the excerpt into *out. */
+static bool left_excerpt(const struct tune *t, int end, int bars, int behind, size_t most, int *taken, struct ids *out, struct error *error)
+{
+    for (int k = bars < end ? bars : end; k >= 0; k--) {
+        out->n = 0;
+        if (k + behind > 0 && !music_excerpt(t->ids.id, t->ids.n, end - k, k + behind, out, error)) return false;
+        *taken = k;
+        if (out->n <= most && (out->n > 0 || k == 0)) break;
+    }
+    return true;
+}
+
+/* Wishes of bars behind a beginning: its key, metre and tempo stay. */
+static struct music_wishes going_on(const struct tune *t, const struct music_grammar *g, int bars)
+{
+    struct music_wishes w = t->wishes;
+    w.key = g->key, w.metre = g->metre, w.tempo = g->tempo;
+    w.first = g->bars, w.bars = g->bars + bars, w.parts = 0;
+    return w;
+}
+
+static bool continue_some(struct tune *t, int bars, struct error *error)
+{
+    struct ids before = {0};
+    struct piece piece = {0};
+    int k = 0;
+    bool ok = left_excerpt(t, t->bars, t->bars, 0, (size_t)t->e->model.config.T / 2, &k, &before, error);
+    if (ok && k == 0) ok = error_set(error, ERROR_INPUT, "%s: its last bar is empty or too full to go on from", t->path);
+    struct music_grammar g = tune_state(before.id, before.n);
+    struct music_wishes w = going_on(t, &g, bars);
+    ok = ok && ids_append(&before, music_id(MUSIC_BAR, 0), error) && music_wishes_check(&w, error);
+    struct music_order order = {.before = before.id, .before_n = before.n};
+    ok = ok && tune_make(t, &order, &w, 1, &piece, error);
+    if (ok) {
+        int64_t at = t->start[t->bars - k], end = t->start[t->bars] - at;
+        ok = tune_put(t, &piece.score, t->bars - k, k, at, end, INT64_MAX / 2, -1, error);
+    }
+    piece_free(&piece);
+    ids_free(&before);
+    return ok;
+}
+
+bool tune_continue(struct tune *t, struct error *error)
+{
+    uint64_t seed = t->seed;
+    int bars = t->wishes.bars > 0 ? t->wishes.bars : 8;
+    bool ok = true;
+    for (int done = 0, n; ok && done < bars; done += n, t->seed += 1000003) {
+        n = bars - done < ROUND_BARS ? bars - done : ROUND_BARS;
+        ok = continue_some(t, n, error);
+    }
+    t->seed = seed;
+    t->wishes.bars = bars;
+    return ok;
+}
+
+/* ---- fill ---- */
+
+struct hole { struct ids window, left; int first, bars, before; size_t right; };   /* right: index in window where the bars behind start */
+
+/* The window around the bars, and what stands left of them: up to the first bar's `bar` and its changes. */
+static bool look(const struct tune *t, struct hole *h, struct error *error)
+{
+    int behind = t->bars - h->first - h->bars < RIGHT_BARS ? t->bars - h->first - h->bars : RIGHT_BARS;
+    if (!left_excerpt(t, h->first, LEFT_BARS, h->bars + behind, (size_t)t->e->model.config.T * 2 / 3, &h->before, &h->window, error)) return false;
+    if (h->window.n == 0) return error_set(error, ERROR_INPUT, "%s: there is no note around the bars", t->path);
+    size_t at = tune_bar_index(h->window.id, h->window.n, h->before) + 1;
+    h->right = tune_bar_index(h->window.id, h->window.n, h->before + h->bars);
+    for (enum music_kind kind; at < h->right; at++) {
+        int value;
+        if (!music_kind_of(h->window.id[at], &kind, &value) || (kind != MUSIC_METRE && kind != MUSIC_KEY && kind != MUSIC_TEMPO)) break;
+    }
+    if (tune_state(h->window.id, at).metre != tune_state(h->window.id, h->right).metre)
+        return error_set(error, ERROR_INPUT, "%s: the metre changes inside of the bars; bars of one metre are wanted", t->path);
+    return ids_append_many(&h->left, h->window.id, at, error);
+}
+
+/* log p(bars behind | bars before, middle); the number of ids of the middle counts the same for all. */
+static bool judge(const struct tune *t, const struct hole *h, const struct piece *piece, double *out, struct error *error)
+{
+    const struct vocabulary *v = &t->e->vocabulary;
+    struct ids left = {0}, all = {0}, right = {0};
+    *out = 0;
+    if (h->right == h->window.n) return true;
+    bool ok = music_encode(&piece->score, &left, NULL, error) && form_prompt(v, MODALITY_MUSIC, NULL, &all, error) && ids_append_many(&all, left.id, left.n, error) &&
+              ids_append_many(&right, h->window.id + h->right, h->window.n - h->right, error);
+    for (size_t i = all.n - left.n; ok && i < all.n; i++) all.id[i] += v->music_first;
+    for (size_t i = 0; ok && i < right.n; i++) right.id[i] += v->music_first;
+    size_t T = (size_t)t->e->model.config.T;
+    if (ok && all.n + right.n >= T) right.n = all.n + 1 < T ? T - all.n - 1 : 0;
+    if (ok && right.n > 0 && (ok = infill_score(&t->e->runner, all.id, all.n, right.id, right.n, out, error))) *out /= (double)right.n;
+    ids_free(&left), ids_free(&all), ids_free(&right);
+    return ok;
+}
+
+bool tune_fill(struct tune *t, struct error *error)
+{
+    struct hole h = {0};
+    struct piece pieces[CANDIDATES] = {0};
+    double score, best = -1e300;
+    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
+    if (n > CANDIDATES) n = CANDIDATES;
+    if (!controls_bars(t->e->a->option[OPTION_BARS].text, &h.first, &h.bars, error)) return false;
+    if (h.first + h.bars > t->bars) return error_set(error, ERROR_INPUT, "%s: has %d bars; bars that it has are wanted", t->path, t->bars);
+    bool ok = look(t, &h, error);
+    struct music_grammar g = ok ? tune_state(h.left.id, h.left.n) : (struct music_grammar){0};
+    struct music_wishes w = going_on(t, &g, h.bars);
+    w.first = h.before, w.bars = h.before + h.bars;
+    struct music_order order = {.before = h.left.id, .before_n = h.left.n};
+    ok = ok && music_wishes_check(&w, error) && tune_make(t, &order, &w, n, pieces, error);
+    for (int i = 0; ok && i < n; i++) {
+        ok = judge(t, &h, &pieces[i], &score, error);
+        if (score > best) best = score, chosen = i;
+    }
+    if (ok) {
+        int from = h.first - h.before, all = h.before + h.bars + (t->bars - h.first - h.bars < RIGHT_BARS ? t->bars - h.first - h.bars : RIGHT_BARS);
+        int64_t at = t->start[from];
+        ok = tune_put(t, &pieces[chosen].score, from, all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, -1, error);
+    }
+    for (int i = 0; i < CANDIDATES; i++) piece_free(&pieces[i]);
+    ids_free(&h.window), ids_free(&h.left);
+    return ok;
+}
+
+/* ---- vary ---- */
+
+static size_t bar_length(const int32_t *ids, size_t n, size_t at)
+{
+    size_t end = at + 1;
+    while (end < n && ids[end] != music_id(MUSIC_BAR, 0)) end++;
+    return end - at;
+}
+
+/* A script of ids whose pitches are free with the chance `strength` from bar `from` on; a bar like an earlier one copies it. */
+static bool vary_script(const struct ids *ids, int from, double strength, uint64_t seed, struct ids *script, struct error *error)
+{
+    struct music_grammar g;
+    int32_t mark = music_id(MUSIC_BAR, 0);
+    music_grammar_start(&g);
+    size_t like = SIZE_MAX, bar = 0;                         /* where the bar that this one copies starts */
+    for (size_t i = 0; i < ids->n; i++) {
+        enum music_kind kind;
+        int value;
+        if (ids->id[i] == mark) {
+            size_t length = bar_length(ids->id, ids->n, i);
+            bar = i, like = SIZE_MAX;
+            for (size_t k = 0; k < i && g.bars >= from && like == SIZE_MAX; k++)
+                if (ids->id[k] == mark && bar_length(ids->id, ids->n, k) == length && memcmp(ids->id + k, ids->id + i, length * sizeof *ids->id) == 0) like = k;
+        }
+        (void)music_grammar_advance(&g, ids->id[i]);
+        music_kind_of(ids->id[i], &kind, &value);
+        bool open = kind == MUSIC_PITCH && g.bars > from && g.program[g.part] != MUSIC_DRUMS && random_unit(seed, 77, i) < strength;
+        int32_t item = like != SIZE_MAX ? MUSIC_SCRIPT_COPY(like + i - bar) : open ? MUSIC_SCRIPT_PITCH : ids->id[i];
+        if (!ids_append(script, item, error)) return false;
+    }
+    return true;
+}
+
+/* Bars first … first + bars - 1, with some bars before them in view. */
+static bool vary_some(struct tune *t, int first, int bars, struct error *error)
+{
+    struct ids window = {0}, script = {0};
+    struct piece piece = {0};
+    int k = 0;
+    bool ok = left_excerpt(t, first, CONTEXT_BARS, bars, (size_t)t->e->model.config.T - HEAD_IDS, &k, &window, error);
+    ok = ok && vary_script(&window, k, t->e->a->option[OPTION_STRENGTH].number, t->seed + (uint64_t)first, &script, error);
+    struct music_order order = {.wishes = t->wishes, .script = script.id, .script_n = script.n};
+    if (ok && window.n > 0) ok = tune_make(t, &order, NULL, 1, &piece, error);
+    if (ok && window.n > 0) {
+        int64_t at = t->start[first - k];
+        ok = tune_put(t, &piece.score, first - k, k + bars, at, t->start[first] - at, t->start[first + bars] - at, -1, error);
+    }
+    piece_free(&piece);
+    ids_free(&window), ids_free(&script);
+    return ok;
+}
+
+bool tune_vary(struct tune *t, struct error *error)
+{
+    size_t most = (size_t)t->e->model.config.T - HEAD_IDS;
+    for (int first = 0, n; first < t->bars; first += n) {
+        struct ids window = {0};
+        bool ok = true;
+        for (n = t->bars - first; n >= 1; n = n > 1 ? n - (n + 3) / 4 : 0) {        /* as many as fit */
+            window.n = 0;
+            if (!(ok = music_excerpt(t->ids.id, t->ids.n, first, n, &window, error)) || window.n <= most) break;
+        }
+        ids_free(&window);
+        if (ok && n == 0) ok = error_set(error, ERROR_INPUT, "%s: bar %d is too full", t->path, first + 1);
+        if (!ok || !vary_some(t, first, n, error)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,315 @@
+/* Words for music; see music_words.h. */
+#include "modalities/music_words.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Instruments by other names than General MIDI's; several words are matched before single ones. */
+static const struct { const char *name; int program; } names[] = {
+    {"acoustic guitar", 24}, {"classical guitar", 24}, {"electric guitar", 27}, {"distorted guitar", 30}, {"bass guitar", 33}, {"double bass", 43},
+    {"electric piano", 4}, {"grand piano", 0}, {"music box", 10}, {"tubular bells", 14}, {"church organ", 19}, {"pipe organ", 19}, {"pan flute", 75},
+    {"tin whistle", 78}, {"penny whistle", 78}, {"french horn", 60}, {"english horn", 69}, {"string ensemble", 48}, {"steel drums", 114}, {"slap bass", 36},
+    {"synth bass", 38}, {"alto sax", 65}, {"tenor sax", 66}, {"soprano sax", 64}, {"baritone sax", 67},
+    {"piano", 0}, {"harpsichord", 6}, {"clavinet", 7}, {"celesta", 8}, {"glockenspiel", 9}, {"vibraphone", 11}, {"marimba", 12}, {"xylophone", 13},
+    {"dulcimer", 15}, {"organ", 19}, {"accordion", 21}, {"harmonica", 22}, {"concertina", 23}, {"bandoneon", 23}, {"guitar", 24}, {"lute", 24}, {"bass", 32},
+    {"violin", 40}, {"viola", 41}, {"cello", 42}, {"contrabass", 43}, {"pizzicato", 45}, {"harp", 46}, {"timpani", 47}, {"strings", 48}, {"choir", 52},
+    {"voice", 53}, {"trumpet", 56}, {"trombone", 57}, {"tuba", 58}, {"horn", 60}, {"brass", 61}, {"saxophone", 65}, {"sax", 65}, {"oboe", 68},
+    {"bassoon", 70}, {"clarinet", 71}, {"piccolo", 72}, {"flute", 73}, {"recorder", 74}, {"whistle", 78}, {"ocarina", 79}, {"sitar", 104}, {"banjo", 105},
+    {"shamisen", 106}, {"koto", 107}, {"kalimba", 108}, {"bagpipes", 109}, {"bagpipe", 109}, {"fiddle", 110}, {"drums", MUSIC_DRUMS},
+};
+enum { NAMES = sizeof names / sizeof *names };
+
+/* Dances whose name says their metre. */
+static const struct { const char *name; int numerator, denominator; } dances[] = {
+    {"slip jig", 9, 8}, {"waltz", 3, 4}, {"minuet", 3, 4}, {"mazurka", 3, 4}, {"jig", 6, 8}, {"tarantella", 6, 8},
+};
+
+static const struct { const char *name; unsigned pitches; } chord_kinds[MUSIC_CHORD_KINDS] = {      /* bit n: n semitones above the root */
+    {"", 0x091}, {"m", 0x089}, {"7", 0x491}, {"m7", 0x489}, {"maj7", 0x891}, {"dim", 0x049}, {"dim7", 0x249}, {"aug", 0x111}, {"sus4", 0x0a1}, {"sus2", 0x085}, {"6", 0x291},
+};
+
+static bool usage(struct error *error, const char *what, const char *text, const char *wanted)
+{
+    return error_set(error, ERROR_USAGE, "--%s: '%.60s'; %s is wanted", what, text, wanted);
+}
+
+/* "F#", "Bb", "c sharp", "E flat": the pitch class and how many fifths it is from C; returns how many bytes were read, 0 for none. */
+static size_t read_tone(const char *text, int *tone, int *fifths)
+{
+    static const int tones[] = {9, 11, 0, 2, 4, 5, 7}, steps[] = {3, 5, 0, 2, 4, -1, 1};
+    int letter = toupper((unsigned char)text[0]);
+    size_t n = 1;
+    if (letter < 'A' || letter > 'G') return 0;
+    *tone = tones[letter - 'A'], *fifths = steps[letter - 'A'];
+    int move = 0;
+    if (text[1] == '#') move = 1, n = 2;
+    else if (text[1] == 'b') move = -1, n = 2;
+    else if (strncasecmp(text + 1, " sharp", 6) == 0 || strncasecmp(text + 1, "-sharp", 6) == 0) move = 1, n = 7;
+    else if (strncasecmp(text + 1, " flat", 5) == 0 || strncasecmp(text + 1, "-flat", 5) == 0) move = -1, n = 6;
+    *tone = (*tone + move + 12) % 12, *fifths += 7 * move;
+    return n;
+}
+
+/* A key at the start of a text; returns its bytes, 0 for none. `mode`: "major" or "minor" has to be there in full. */
+static size_t read_key(const char *text, bool mode, int *key)
+{
+    int tone, fifths;
+    size_t n = read_tone(text, &tone, &fifths), space;
+    if (n == 0) return 0;
+    space = strspn(text + n, " ");
+    const char *rest = text + n + space;
+    bool minor = strncasecmp(rest, "minor", 5) == 0 && !isalpha((unsigned char)rest[5]), major = strncasecmp(rest, "major", 5) == 0 && !isalpha((unsigned char)rest[5]);
+    if (minor || major) n += space + 5;
+    else if (mode) return 0;
+    else if (text[n] == 'm' && text[n + 1] == '\0') minor = true, n++;
+    else if (text[n] != '\0') return 0;
+    *key = music_key_value(fifths - (minor ? 3 : 0), minor);
+    return *key < 0 ? 0 : n;
+}
+
+bool music_words_key(const char *text, struct music_wishes *w, struct error *error)
+{
+    int key;
+    size_t n = read_key(text, false, &key);
+    if (n == 0 || text[n] != '\0') return usage(error, "key", text, "a tone with major or minor, as \"D minor\", with at most 7 sharps or flats,");
+    w->key = (int16_t)key;
+    return true;
+}
+
+static size_t read_metre(const char *text, int *metre)
+{
+    int numerator, denominator, n = 0;
+    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%2d/%2d%n", &numerator, &denominator, &n) < 2 || isdigit((unsigned char)text[n])) return 0;
+    *metre = music_metre_value(numerator, denominator);
+    return *metre < 0 ? 0 : (size_t)n;
+}
+
+bool music_words_metre(const char *text, struct music_wishes *w, struct error *error)
+{
+    int metre;
+    size_t n = read_metre(text, &metre);
+    if (n == 0 || text[n] != '\0') return usage(error, "metre", text, "one as 6/8, with 2, 4, 8 or 16 below and at most 12 quarter notes,");
+    w->metre = (int16_t)metre;
+    return true;
+}
+
+/* "C4" or "60"; returns its bytes. */
+static size_t read_pitch(const char *text, int *pitch)
+{
+    int tone, fifths;
+    char *end;
+    size_t n = read_tone(text, &tone, &fifths);
+    if (n == 0) {
+        if (!isdigit((unsigned char)text[0])) return 0;
+        *pitch = (int)strtol(text, &end, 10);
+        return *pitch > 127 ? 0 : (size_t)(end - text);
+    }
+    if (!isdigit((unsigned char)text[n]) && !(text[n] == '-' && text[n + 1] == '1')) return 0;
+    int octave = (int)strtol(text + n, &end, 10);
+    *pitch = 12 * (octave + 1) + tone + (fifths == -7 ? -12 : fifths == 12 ? 12 : 0);      /* Cb4 is 59, B#4 is 72 */
+    return octave > 9 || *pitch < 0 || *pitch > 127 ? 0 : (size_t)(end - text);
+}
+
+bool music_words_range(const char *text, struct music_wishes *w, struct error *error)
+{
+    int low = 0, high = 0;
+    size_t n = read_pitch(text, &low), m = n > 0 && text[n] == '-' ? read_pitch(text + n + 1, &high) : 0;
+    if (m == 0 || text[n + 1 + m] != '\0' || low > high) return usage(error, "range", text, "the lowest and the highest pitch, as C4-C6,");
+    w->low = (uint8_t)low, w->high = (uint8_t)high;
+    return true;
+}
+
+const char *music_words_chord_name(int root, int kind, char text[8])
+{
+    static const char *const tones[12] = {"C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"};
+    snprintf(text, 8, "%s%s", tones[root], chord_kinds[kind].name);
+    return text;
+}
+
+unsigned music_words_chord_pitches(int root, int kind)
+{
+    unsigned p = chord_kinds[kind].pitches;
+    return (p << root | p >> (12 - root)) & 0xfff;
+}
+
+static bool read_chord(const char *word, size_t n, unsigned *pitches)
+{
+    int tone, fifths;
+    size_t at = read_tone(word, &tone, &fifths);
+    if (at == 0 || at > n || !isupper((unsigned char)word[0])) return false;
+    for (int kind = 0; kind < MUSIC_CHORD_KINDS; kind++)
+        if (strlen(chord_kinds[kind].name) == n - at && strncmp(word + at, chord_kinds[kind].name, n - at) == 0) {
+            *pitches = music_words_chord_pitches(tone, kind);
+            return true;
+        }
+    return false;
+}
+
+bool music_words_chords(const char *text, struct music_wishes *w, struct error *error)
+{
+    static const char blanks[] = " ,|";
+    w->chords = 0;
+    for (const char *at = text + strspn(text, blanks); *at != '\0'; at += strspn(at, blanks)) {
+        size_t n = strcspn(at, blanks);
+        unsigned pitches;
+        char word[64];
+        snprintf(word, sizeof word, "%.*s", (int)(n < 60 ? n : 60), at);
+        if (!read_chord(at, n, &pitches)) return usage(error, "chords", word, "a chord as C, Am, G7, Dm7, Fmaj7, Bdim, Eaug, Dsus4");
+        if (w->chords == MUSIC_CHORDS_MOST) return error_set(error, ERROR_USAGE, "--chords: more than %d; fewer are wanted", MUSIC_CHORDS_MOST);
+        w->chord[w->chords++] = (uint16_t)pitches;
+        at += n;
+    }
+    return w->chords > 0 || usage(error, "chords", text, "a list as \"Am F C G\"");
+}
+
+bool music_words_density(const char *text, struct music_wishes *w, struct error *error)
+{
+    static const char *const words[MUSIC_DENSITIES] = {"", "low", "mid", "high"};
+    for (int d = 1; d < MUSIC_DENSITIES; d++)
+        if (strcmp(text, words[d]) == 0) {
+            w->density = (uint8_t)d;
+            return true;
+        }
+    return usage(error, "density", text, "low, mid or high");
+}
+
+/* A name as people write it, else General MIDI's; -1 for none. */
+static int program_named(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end != text && *end == '\0') return number >= 0 && number < 128 ? (int)number : -1;
+    for (int i = 0; i < NAMES; i++)
+        if (strcasecmp(text, names[i].name) == 0) return names[i].program;
+    for (int p = 0; p < 128; p++)
+        if (strcasecmp(text, score_program_name(p, false)) == 0) return p;
+    return -1;
+}
+
+static bool add_part(struct music_wishes *w, int program, struct error *error)
+{
+    if (w->parts == MUSIC_PARTS_MOST) return error_set(error, ERROR_USAGE, "--instrument: more than %d parts; fewer are wanted", MUSIC_PARTS_MOST);
+    w->program[w->parts++] = (int16_t)program;
+    return true;
+}
+
+bool music_words_instrument(const char *text, struct music_wishes *w, struct error *error)
+{
+    int program = program_named(text);
+    if (program < 0) return usage(error, "instrument", text, "a name as flute, or a General MIDI number from 0 to 127,");
+    return add_part(w, program, error);
+}
+
+/* ---- prompts ---- */
+
+static bool word_starts(const char *prompt, size_t at) { return at == 0 || !isalnum((unsigned char)prompt[at - 1]); }
+
+/* Does a word or a group of words stand at this place, in full (an s may follow)? */
+static bool word_at(const char *prompt, size_t at, const char *word)
+{
+    size_t n = strlen(word);
+    if (!word_starts(prompt, at) || strncasecmp(prompt + at, word, n) != 0) return false;
+    if (prompt[at + n] == 's') n++;
+    return !isalpha((unsigned char)prompt[at + n]) && prompt[at + n] != '\'';
+}
+
+/* "in a minor key" names no key: a lower-case a is an article unless "in" stands before it and "key" not behind. */
+static bool find_key(const char *prompt, int *key)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++) {
+        if (!word_starts(prompt, i) || (i > 0 && prompt[i - 1] == '\'')) continue;
+        size_t n = read_key(prompt + i, true, key);
+        if (n == 0 || strncasecmp(prompt + i + n, " key", 4) == 0) continue;
+        if (prompt[i] == 'a' && prompt[i + 1] == ' ' && !(i >= 3 && strncasecmp(prompt + i - 3, "in ", 3) == 0)) continue;
+        return true;
+    }
+    return false;
+}
+
+/* "96 bpm", "96 beats a minute", "16 bars", "16-bar": the number before one of the words. */
+static bool find_number(const char *prompt, const char *const *words, int low, int high, int *out)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++) {
+        char *end;
+        if (!isdigit((unsigned char)prompt[i]) || !word_starts(prompt, i) || (i > 0 && strchr("/.-", prompt[i - 1]) != NULL)) continue;
+        long number = strtol(prompt + i, &end, 10);
+        end += *end == ' ' || *end == '-';
+        for (int k = 0; words[k] != NULL; k++)
+            if (word_at(prompt, (size_t)(end - prompt), words[k]) || (strncasecmp(end, words[k], strlen(words[k])) == 0 && !isalpha((unsigned char)end[strlen(words[k])]))) {
+                if (number < low || number > high) continue;
+                *out = (int)number;
+                return true;
+            }
+    }
+    return false;
+}
+
+static bool find_metre(const char *prompt, int *metre)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++)
+        if (word_starts(prompt, i) && (i == 0 || prompt[i - 1] != '/') && read_metre(prompt + i, metre) > 0) return true;
+    for (size_t d = 0; d < sizeof dances / sizeof *dances; d++)
+        for (size_t i = 0; prompt[i] != '\0'; i++)
+            if (word_at(prompt, i, dances[d].name)) {
+                *metre = music_metre_value(dances[d].numerator, dances[d].denominator);
+                return true;
+            }
+    return false;
+}
+
+/* Instruments behind "for", "on" or "with", joined by "and" and commas: "for voice and piano". */
+static bool find_instruments(const char *prompt, struct music_wishes *w, struct error *error)
+{
+    static const char *const before[] = {"for ", "on ", "with "}, *const between[] = {"and ", ", ", "a ", "an ", "the ", "solo ", "& "};
+    for (size_t i = 0; prompt[i] != '\0'; i++) {
+        size_t at = i;
+        bool list = false, more = true;
+        for (size_t k = 0; k < sizeof before / sizeof *before; k++)
+            if (word_starts(prompt, i) && strncasecmp(prompt + i, before[k], strlen(before[k])) == 0) list = true, at = i + strlen(before[k]);
+        while (list && more) {
+            more = false;
+            at += prompt[at] == ' ';
+            for (size_t k = 0; k < sizeof between / sizeof *between; k++)
+                if (strncasecmp(prompt + at, between[k], strlen(between[k])) == 0) at += strlen(between[k]), more = true, k = (size_t)-1;
+            int found = 0;
+            while (found < NAMES && !word_at(prompt, at, names[found].name)) found++;
+            if (found == NAMES) break;
+            if (!add_part(w, names[found].program, error)) return false;
+            at += strlen(names[found].name);
+            at += prompt[at] == 's';
+            more = true;
+        }
+        if (w->parts > 0) return true;
+    }
+    return true;
+}
+
+static bool say(struct bytes *said, const char *comma, enum music_kind kind, int value, struct error *error)
+{
+    char text[32];
+    if (kind != MUSIC_PROGRAM) return bytes_printf(said, error, "%s%s", comma, music_name(music_id(kind, value), text));
+    return bytes_printf(said, error, "%sinstrument %s", comma, score_program_name(value, value == MUSIC_DRUMS));
+}
+
+bool music_words_find(const char *prompt, struct music_wishes *w, struct bytes *said, struct error *error)
+{
+    static const char *const beats[] = {"bpm", "beat", "beats", NULL}, *const bars[] = {"bar", "bars", "measure", NULL};
+    int value;
+    bool ok = true;
+#define COMMA (said->n > 0 ? ", " : "")
+    if (w->key < 0 && find_key(prompt, &value)) ok = say(said, COMMA, MUSIC_KEY, w->key = (int16_t)value, error);
+    if (ok && w->metre < 0 && find_metre(prompt, &value)) ok = say(said, COMMA, MUSIC_METRE, w->metre = (int16_t)value, error);
+    if (ok && w->tempo < 0 && find_number(prompt, beats, 20, 320, &value)) {
+        w->tempo = (int16_t)music_tempo_value(w->quarters = value);
+        ok = bytes_printf(said, error, "%stempo %d", COMMA, value);
+    }
+    if (ok && w->bars == 0 && find_number(prompt, bars, 1, 999, &value)) ok = bytes_printf(said, error, "%sbars %d", COMMA, w->bars = value);
+    bool free = w->parts == 0;
+    ok = ok && (!free || find_instruments(prompt, w, error));
+    for (int p = 0; ok && free && p < w->parts; p++) ok = say(said, COMMA, MUSIC_PROGRAM, w->program[p], error);
+#undef COMMA
+    return ok;
+}

@@ -1,0 +1,229 @@
+/* ABC notation: what is read, what is refused, and scores that come back from what was written. */
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/random.h"
+#include "outputs/abc.h"
+#include "outputs/midi.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bodies in C major, 4/4, L:1/8, and their notes: "pitch@onset+length" in eighths. */
+static const struct { const char *body, *notes; } BODIES[] = {
+    {"CDEF GABc|", "60@0+1 62@1+1 64@2+1 65@3+1 67@4+1 69@5+1 71@6+1 72@7+1"},
+    {"C,c'z2 x2 c2|", "48@0+1 84@1+1 72@6+2"},
+    {"^F_B=f2 F2 B2|F2z6|", "66@0+1 70@1+1 77@2+2 65@4+2 70@6+2 65@8+2"},
+    {"A2 A3/2 A/ A// A3/4 A6/2|", "69@0+2 69@2+1.5 69@3.5+0.5 69@4+0.25 69@4.25+0.75 69@5+3"},
+    {"C>D E<F G>>A z2|", "60@0+1.5 62@1.5+0.5 64@2+0.5 65@2.5+1.5 67@4+1.75 69@5.75+0.25"},
+    {"(3CDE (3:2:2C2D (5CDEFGz2|", "60@0+0.6667 62@0.6667+0.6667 64@1.3333+0.6667 60@2+1.3333 62@3.3333+0.6667 60@4+0.4 62@4.4+0.4 64@4.8+0.4 65@5.2+0.4 67@5.6+0.4"},
+    {"C2-C2 D4-|D4 z4|", "60@0+4 62@4+8"},
+    {"[CEG]4 [C2E2]2|", "60@0+4 64@0+4 67@0+4 60@4+4 64@4+4"},
+    {"[CE]-[CG]z6|", "60@0+2 64@0+1 67@1+1"},
+    {"|:C8:|D8|", "60@0+8 60@8+8 62@16+8"},
+    {"|:C8|1D8:|2E8|F8|]", "60@0+8 62@8+8 60@16+8 64@24+8 65@32+8"},
+    {"|:C8|[1,2 D8:|[3 E8|]", "60@0+8 62@8+8 60@16+8 62@24+8 60@32+8 64@40+8"},
+    {"C8::D8:|", "60@0+8 60@8+8 62@16+8 62@24+8"},
+    {"C4 & E2E2 z4|G8|", "60@0+4 64@0+2 64@2+2 67@8+8"},
+    {"C2|E8|", "60@6+2 64@8+8"},
+    {"\"Am\"C2 !trill!D2 {gf}E2 .F2 | w\n%comment\nG8|", "60@0+2 62@2+2 64@4+2 65@6+2 67@8+8"},
+    {"Z2|C8|", "60@16+8"},
+    {"C8|[M:3/4][L:1/4]C2D|[K:G]F3|", "60@0+8 60@8+4 62@12+2 66@14+6"},
+};
+
+static double rounded(int64_t ticks, double unit) { return (double)(int)((double)ticks / unit * 1e4 + .5) / 1e4; }
+
+static char *notes_of(const struct score *s, double unit)
+{
+    static char text[2000];
+    size_t at = 0;
+    for (size_t i = 0; i < s->notes; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%d@%.5g+%.5g", i ? " " : "", s->note[i].pitch, rounded(s->note[i].onset, unit), rounded(s->note[i].length, unit));
+    return text;
+}
+
+START_TEST(bodies_have_their_notes)
+{
+    char file[1000];
+    struct score s;
+    struct error error = {0};
+    snprintf(file, sizeof file, "X:1\nT:t\nM:4/4\nL:1/8\nK:C\n%s\n", BODIES[_i].body);
+    ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s: %s", BODIES[_i].body, error.text);
+    ck_assert_str_eq(notes_of(&s, ABC_QUARTER / 2), BODIES[_i].notes);
+    score_free(&s);
+}
+END_TEST
+
+START_TEST(headers_are_read)
+{
+    static const char text[] = "%abc-2.1\nX:7\r\nT:A tune\r\nT:again\nC:trad\nM:6/8\nQ:\"lively\" 3/8=80\nK:Dmix ^g % a key\nV:a name=\"Flute\"\n%%MIDI program 73\nV:b\n%%MIDI channel 10\nV:a\nFGA B2c|\nV:b\nC6|\nX:8\nK:C\nC8|\n";
+    struct score s;
+    struct error error = {0};
+    ck_assert_msg(abc_read(text, sizeof text - 1, &s, &error), "%s", error.text);
+    ck_assert_str_eq(s.title, "A tune");
+    ck_assert(s.metres == 1 && s.metre[0].numerator == 6 && s.keys == 1 && s.key[0].sharps == 1 && !s.key[0].minor && s.tempos == 1 && s.tempo[0].us_per_quarter == 500000);
+    ck_assert(s.parts == 2 && s.part[0].program == 73 && !s.part[0].drums && s.part[1].drums);
+    ck_assert_str_eq(s.part[0].name, "Flute");
+    ck_assert_uint_eq(s.notes, 6);
+    ck_assert(s.note[0].pitch == 66 && s.note[2].pitch == 68);      /* the key's f sharp, and the g sharp written with it */
+    score_free(&s);
+    static const struct { const char *key; int sharps; bool minor; } keys[] = {{"F# minor", 3, true}, {"Bbmaj", -2, false}, {"Ador", 1, true}, {"E phrygian", 0, true}, {"Flyd", 0, false}, {"G", 1, false}, {"Cm", -3, true}, {"HP", 2, false}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char file[100];
+        snprintf(file, sizeof file, "X:1\nK:%s\nC\n", keys[i].key);
+        ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s", error.text);
+        ck_assert_msg(s.keys == 1 && s.key[0].sharps == keys[i].sharps && s.key[0].minor == keys[i].minor, "%s", keys[i].key);
+        score_free(&s);
+    }
+}
+END_TEST
+
+START_TEST(bad_tunes_are_refused)
+{
+    static const struct { const char *text, *message; } wrong[] = {
+        {"", "no lines X: and K:"}, {"hello", "no lines X: and K:"}, {"X:1\nK:C\n", "without notes"}, {"X:1\nK:Q\nC", "a key that is none"}, {"X:1\nM:3/5\nK:C\nC", "a metre out of range"},
+        {"X:1\nM:x\nK:C\nC", "a metre that is none"}, {"X:1\nL:0/8\nK:C\nC", "a unit of length"}, {"X:1\nK:C\n[CE", "a chord without its end"}, {"X:1\nK:C\n^z", "an accidental without a note"},
+        {"X:1\nK:C\nC/0", "a length divided by nothing"}, {"X:1\nK:C\nc''''''''''''", "a pitch out of range"}, {"X:1\nK:C\n[K:G", "an inline field without its end"}, {"X:1\nK:C\nC99999", "a length out of range"},
+        {"X:1\nK:G#\nC", "more than 7 sharps"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct score s;
+        struct error error = {0};
+        ck_assert_msg(!abc_read(wrong[i].text, strlen(wrong[i].text), &s, &error), "%s", wrong[i].text);
+        ck_assert_msg(strstr(error.text, wrong[i].message) != NULL && strstr(error.text, "wanted") != NULL, "%s: %s", wrong[i].text, error.text);
+        ck_assert(s.notes == 0 && s.note == NULL);
+    }
+}
+END_TEST
+
+/* ---- round trips ---- */
+
+static void check_same(const struct score *a, const struct score *b)
+{
+    int64_t x = b->ticks_per_quarter, y = a->ticks_per_quarter;
+    ck_assert_uint_eq(a->notes, b->notes);
+    ck_assert_uint_eq(a->parts, b->parts);
+    for (size_t i = 0; i < a->notes; i++) {
+        const struct score_note *m = &a->note[i], *n = &b->note[i];
+        ck_assert_msg(m->onset * x == n->onset * y && m->pitch == n->pitch && m->part == n->part && m->length * x == n->length * y && m->velocity == n->velocity, "note %zu", i);
+    }
+    for (size_t p = 0; p < a->parts; p++) ck_assert(a->part[p].program == b->part[p].program && a->part[p].drums == b->part[p].drums);
+    ck_assert(a->metres == b->metres && a->keys == b->keys && a->tempos == b->tempos);
+    for (size_t i = 0; i < a->metres; i++) ck_assert(a->metre[i].tick * x == b->metre[i].tick * y && a->metre[i].numerator == b->metre[i].numerator && a->metre[i].denominator == b->metre[i].denominator);
+    for (size_t i = 0; i < a->keys; i++) ck_assert(a->key[i].tick * x == b->key[i].tick * y && a->key[i].sharps == b->key[i].sharps && a->key[i].minor == b->key[i].minor);
+    for (size_t i = 0; i < a->tempos; i++) ck_assert(a->tempo[i].tick * x == b->tempo[i].tick * y && a->tempo[i].us_per_quarter == b->tempo[i].us_per_quarter);
+}
+
+/* Parts with chords and overlaps, no pitch twice at a time; changes at bar lines. */
+static struct score random_score(uint64_t seed)
+{
+    static const uint8_t loud[] = {16, 32, 48, 64, 80, 96, 112, 127};
+    struct score s = {.ticks_per_quarter = 480};
+    struct error error = {0};
+    uint64_t k = 0;
+#define R(n) ((int)random_below(seed, 1, k++, (uint64_t)(n)))
+    int numerator = 2 + R(5), parts = 1 + R(3), bars = 2 + R(6), sharps = R(15) - 7;
+    score_add_metre(&s, 0, numerator, 4, &error), score_add_key(&s, 0, sharps, sharps % 2 == 0, &error), score_add_tempo(&s, 0, 60000000u / (unsigned)(50 + R(150)), &error);
+    if (R(2)) score_add_metre(&s, 480 * numerator, numerator + 1, 8, &error), score_add_key(&s, 480 * numerator, R(15) - 7, false, &error);
+    score_set_title(&s, "A \"title\"", &error);
+    for (int p = 0; p < parts; p++) {
+        int program = R(128);
+        score_add_part(&s, program, R(4) == 0, "part", &error);
+        if (s.part[p].drums) s.part[p].program = 0;
+        for (int i = 0; i < 30; i++) {
+            int64_t onset = 40 * R(12 * bars * 2);
+            int64_t length = 40 * (1 + R(60));
+            int pitch = 30 + R(70);
+            bool clash = false;
+            for (size_t n = 0; n < s.notes; n++)
+                clash = clash || (s.note[n].part == p && s.note[n].pitch == pitch && onset <= s.note[n].onset + s.note[n].length && s.note[n].onset <= onset + length);
+            uint8_t velocity = loud[R(8)];
+            if (!clash) score_add_note(&s, (struct score_note){onset, length, (uint16_t)p, (uint8_t)pitch, velocity}, &error);
+        }
+    }
+#undef R
+    score_sort(&s);
+    return s;
+}
+
+START_TEST(random_scores_come_back)
+{
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct score s = random_score(seed), back;
+        struct bytes text = {0};
+        struct error error = {0};
+        ck_assert_msg(abc_write(&s, &text, &error), "%s", error.text);
+        ck_assert_msg(abc_read(text.data, text.n, &back, &error), "%s\n%s", error.text, bytes_text(&text));
+        for (size_t i = s.metres; i-- > 0 && s.metre[i].tick >= score_end(&s);) s.metres--;
+        for (size_t i = s.keys; i-- > 0 && s.key[i].tick >= score_end(&s);) s.keys--;
+        check_same(&s, &back);
+        score_free(&s), score_free(&back);
+        bytes_free(&text);
+    }
+}
+END_TEST
+
+START_TEST(mutated_tunes_do_no_harm)
+{
+    struct score s = random_score(5);
+    struct bytes text = {0};
+    struct error error = {0};
+    ck_assert(abc_write(&s, &text, &error));
+    score_free(&s);
+    int read = 0;
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        static const char signs[] = "|:[]()123/<>-^_=&zZcC!\"{}VKLMQX \n%";
+        struct bytes copy = {0};
+        ck_assert(bytes_append(&copy, text.data, text.n, &error));
+        for (uint64_t k = 0; k < 1 + seed % 9; k++) copy.data[random_below(seed, 2, k, copy.n)] = (uint8_t)(seed % 4 ? signs[random_below(seed, 3, k, sizeof signs - 1)] : (int)random_below(seed, 3, k, 256));
+        struct error told = {0};
+        if (abc_read(copy.data, copy.n, &s, &told)) {
+            for (size_t i = 0; i < s.notes; i++) ck_assert(s.note[i].onset >= 0 && s.note[i].length >= 1 && s.note[i].pitch < 128 && s.note[i].part < s.parts);
+            score_free(&s);
+            read++;
+        } else ck_assert(strstr(told.text, "wanted") != NULL);
+        bytes_free(&copy);
+    }
+    ck_assert_int_gt(read, 300);
+    bytes_free(&text);
+}
+END_TEST
+
+START_TEST(every_failed_allocation_is_an_error)
+{
+    static const char text[] = "X:1\nT:t\nK:C\nV:1\nC2[DE]2|\nV:2\nC8|\n";
+    for (size_t k = 1;; k++) {
+        struct score s;
+        struct error error = {0};
+        mem_fail_at(k);
+        bool ok = abc_read(text, sizeof text - 1, &s, &error);
+        mem_fail_at(0);
+        if (ok) {
+            ck_assert_uint_gt(k, 5);
+            score_free(&s);
+            break;
+        }
+        ck_assert_int_eq(error.kind, ERROR_MEMORY);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("abc");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
+    tcase_add_loop_test(all, bodies_have_their_notes, 0, (int)(sizeof BODIES / sizeof *BODIES));
+    tcase_add_test(all, headers_are_read);
+    tcase_add_test(all, bad_tunes_are_refused);
+    tcase_add_test(all, random_scores_come_back);
+    tcase_add_test(all, mutated_tunes_do_no_harm);
+    tcase_add_test(all, every_failed_allocation_is_an_error);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,317 @@
+/* Hard wishes as masks over the grammar; see music_wishes.h.
+ *
+ * `fits` is the law: may an id that the grammar allows come here under the wishes? `next` knows the way home. Two things make the mask
+ * narrower than the law: a piece with a number of bars gives each its share of the room (a bar that has used up its share and
+ * those saved before it is left as soon as it may be), and when the room is nearly used up only the way home is left.
+ */
+#include "tokenizers/music_wishes.h"
+
+#include <string.h>
+
+static const struct { int closest, widest; } densities[MUSIC_DENSITIES] = {
+    [MUSIC_DENSITY_FREE] = {0, 0},
+    [MUSIC_DENSITY_LOW] = {12, 0},       /* at most one onset a quarter note */
+    [MUSIC_DENSITY_MID] = {6, 24},       /* at most two, and one every half note */
+    [MUSIC_DENSITY_HIGH] = {0, 6},       /* at least two */
+};
+
+enum { MARGIN = 24 };                    /* ids more than the way home needs, below which nothing else is let through */
+
+bool music_wishes_none(const struct music_wishes *w)
+{
+    return w->key < 0 && w->metre < 0 && w->tempo < 0 && w->parts == 0 && !w->drums && !w->scale_lock && w->bars == 0 && w->low == 0 &&
+           w->high == 127 && w->density == MUSIC_DENSITY_FREE && w->chords == 0;
+}
+
+unsigned music_scale(int key)
+{
+    int sharps;
+    bool minor;
+    if (!music_key_of(key, &sharps, &minor)) return 0xfff;
+    unsigned degrees = minor ? 0xfad : 0xab5;                  /* 0 2 3 5 7 8 9 10 11; 0 2 4 5 7 9 11 */
+    int tonic = (sharps * 7 + 84 + (minor ? 9 : 0)) % 12;
+    return (degrees << tonic | degrees >> (12 - tonic)) & 0xfff;
+}
+
+bool music_strong(int metre, int pos)
+{
+    int numerator, denominator;
+    music_metre_of(metre, &numerator, &denominator);
+    return pos == 0 || (numerator % 2 == 0 && 2 * pos == music_metre_steps(metre));
+}
+
+void music_density_steps(enum music_density density, int *closest, int *widest)
+{
+    *closest = densities[density].closest;
+    *widest = densities[density].widest;
+}
+
+/* ---- pitches ---- */
+
+static bool pitch_in(const struct music_wishes *w, int key, unsigned chord, int pitch)
+{
+    return pitch >= w->low && pitch <= w->high && (chord >> (pitch % 12) & 1) && (!w->scale_lock || (music_scale(key) >> (pitch % 12) & 1));
+}
+
+static unsigned chord_at(const struct music_wishes *w, const struct music_grammar *g)
+{
+    if (w->chords == 0 || !music_strong(g->metre, g->pos)) return 0xfff;
+    return w->chord[(g->bars - 1 - w->first) % w->chords];
+}
+
+static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
+{
+    return g->program[g->part] == MUSIC_DRUMS || pitch_in(w, g->key, chord_at(w, g), pitch);
+}
+
+static bool higher_pitch_fits(const struct music_wishes *w, const struct music_grammar *g)
+{
+    for (int pitch = g->pitch + 1; pitch < 128; pitch++)
+        if (pitch_fits(w, g, pitch)) return true;
+    return false;
+}
+
+/* Does every chord have a pitch in this key? */
+static bool key_fits(const struct music_wishes *w, int key)
+{
+    if (w->scale_lock && key == MUSIC_KEY_NONE) return false;
+    for (int c = 0; c < (w->chords > 0 ? w->chords : 1); c++) {
+        bool any = false;
+        for (int pitch = w->low; pitch <= w->high && !any; pitch++) any = pitch_in(w, key, w->chords > 0 ? w->chord[c] : 0xfff, pitch);
+        if (!any) return false;
+    }
+    return true;
+}
+
+bool music_wishes_check(const struct music_wishes *w, struct error *error)
+{
+    if (w->low > w->high) return error_set(error, ERROR_USAGE, "range: from pitch %d down to %d; the lower one first is wanted", w->low, w->high);
+    if (w->bars < 0 || w->bars > MUSIC_BARS_MOST) return error_set(error, ERROR_USAGE, "bars: %d; 1 to %d are wanted", w->bars, MUSIC_BARS_MOST);
+    for (int key = 0; key <= MUSIC_KEY_NONE; key++)
+        if ((w->key < 0 || key == w->key) && key_fits(w, key)) return true;
+    return error_set(error, ERROR_USAGE, "range: pitches %d to %d have no tone%s%s; a wider range is wanted", w->low, w->high,
+                     w->chords > 0 ? " of each chord" : "", w->scale_lock ? (w->key < 0 ? " of any scale" : " of the key's scale") : "");
+}
+
+/* ---- parts, lines, bars ---- */
+
+static int lead(const struct music_grammar *g)
+{
+    for (int p = 0; p < g->parts; p++)
+        if (g->program[p] != MUSIC_DRUMS) return p;
+    return 0;
+}
+
+static bool has_drums(const struct music_grammar *g)
+{
+    for (int p = 0; p < g->parts; p++)
+        if (g->program[p] == MUSIC_DRUMS) return true;
+    return false;
+}
+
+/* Parts (bits) that were wished and have not played yet. */
+static unsigned owed(const struct music_wishes *w, const struct music_grammar *g)
+{
+    unsigned set = w->parts > 0 ? (1u << w->parts) - 1 : 0;
+    for (int p = 0; w->drums && p < g->parts; p++)
+        if (g->program[p] == MUSIC_DRUMS) set |= 1u << p;
+    return set & ~(unsigned)g->played;
+}
+
+static bool in_last_bar(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 && g->bars >= w->bars; }
+
+/* Parts that have to play in this bar and have not yet. */
+static unsigned due(const struct music_wishes *w, const struct music_grammar *g)
+{
+    unsigned set = in_last_bar(w, g) ? owed(w, g) : 0;
+    if (densities[w->density].widest > 0) set |= 1u << lead(g);
+    return set & ~(unsigned)g->here;
+}
+
+/* May the music leave what plays now, for part `to` (g->parts: for the next bar or the end)? */
+static bool may_leave(const struct music_wishes *w, const struct music_grammar *g, int to)
+{
+    int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
+    if (widest > 0 && g->part == lead(g) && g->pos + widest < music_metre_steps(g->metre)) return false;
+    for (int p = from; p < to; p++)
+        if (due(w, g) >> p & 1) return false;
+    return true;
+}
+
+static int duration_room(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return w->bars > 0 ? (w->bars - g->bars + 1) * music_metre_steps(g->metre) - g->pos : 1 << 30;
+}
+
+static bool may_end(const struct music_wishes *w, const struct music_grammar *g)
+{
+    if (!music_grammar_may_end(g) || !may_leave(w, g, g->parts) || owed(w, g) != 0) return false;
+    return w->bars == 0 || (g->bars == w->bars && g->here != 0);
+}
+
+/* ---- the law ---- */
+
+static bool program_fits(const struct music_wishes *w, const struct music_grammar *g, int value)
+{
+    if (w->parts > 0) return g->parts < w->parts && value == w->program[g->parts];
+    return !w->drums || g->parts + 1 < MUSIC_PARTS_MOST || has_drums(g) || value == MUSIC_DRUMS;
+}
+
+static bool bar_fits(const struct music_wishes *w, const struct music_grammar *g)
+{
+    if (g->state == MUSIC_AT_PROGRAM) return w->parts > 0 ? g->parts == w->parts : !w->drums || has_drums(g);
+    return !in_last_bar(w, g) && may_leave(w, g, g->parts);
+}
+
+static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g, int value)
+{
+    int closest = densities[w->density].closest, widest = densities[w->density].widest;
+    struct music_grammar there = *g;
+    there.pos = (int16_t)value, there.pitch = -1;
+    if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
+    if (g->pos >= 0 && value < g->pos + closest) return false;
+    if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
+    return !(w->scale_lock || w->chords > 0) || higher_pitch_fits(w, &there);
+}
+
+static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0 && w->bars == 0 && w->chords == 0 && w->density == MUSIC_DENSITY_FREE; }
+
+static bool fits(const struct music_wishes *w, const struct music_grammar *g, enum music_kind kind, int value)
+{
+    bool head = g->parts == 0;
+    switch (kind) {
+    case MUSIC_METRE: return head ? w->metre < 0 || value == w->metre : metre_may_change(w);
+    case MUSIC_KEY: return head && w->key >= 0 ? value == w->key : w->key < 0 && key_fits(w, value);
+    case MUSIC_TEMPO: return w->tempo < 0 || (head && value == w->tempo);
+    case MUSIC_PROGRAM: return program_fits(w, g, value);
+    case MUSIC_BAR: return bar_fits(w, g);
+    case MUSIC_PART: return may_leave(w, g, value);
+    case MUSIC_POS: return pos_fits(w, g, value);
+    case MUSIC_VELOCITY: return higher_pitch_fits(w, g);
+    case MUSIC_PITCH: return pitch_fits(w, g, value);
+    case MUSIC_DURATION: return music_duration_of(value) <= duration_room(w, g);
+    default: return false;
+    }
+}
+
+/* ---- the way home ---- */
+
+static int32_t next_pitch(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int best = -1, last = g->last_pitch[g->part];
+    for (int pitch = g->pitch + 1; pitch < 128; pitch++) {
+        if (!pitch_fits(w, g, pitch)) continue;
+        int far = pitch > last ? pitch - last : last - pitch, was = best > last ? best - last : last - best;
+        if (best < 0 || far < was) best = pitch;
+    }
+    return music_id(MUSIC_PITCH, best);
+}
+
+static int32_t next_head(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int key = 0;
+    switch ((enum music_state)g->state) {
+    case MUSIC_AT_START: return music_id(MUSIC_METRE, w->metre >= 0 ? w->metre : music_metre_value(4, 4));
+    case MUSIC_AT_HEAD_METRE:
+        if (w->key >= 0) return music_id(MUSIC_KEY, w->key);
+        if (key_fits(w, MUSIC_KEY_NONE)) return music_id(MUSIC_KEY, MUSIC_KEY_NONE);
+        while (key < MUSIC_KEY_NONE && !key_fits(w, key)) key++;
+        return music_id(MUSIC_KEY, key);
+    case MUSIC_AT_HEAD_KEY: return music_id(MUSIC_TEMPO, w->tempo >= 0 ? w->tempo : music_tempo_value(120));
+    case MUSIC_AT_HEAD_TEMPO: return music_id(MUSIC_PROGRAM, w->parts > 0 ? w->program[0] : w->drums ? MUSIC_DRUMS : 0);
+    default:
+        if (w->parts > g->parts) return music_id(MUSIC_PROGRAM, w->program[g->parts]);
+        return w->parts == 0 && w->drums && !has_drums(g) ? music_id(MUSIC_PROGRAM, MUSIC_DRUMS) : music_id(MUSIC_BAR, 0);
+    }
+}
+
+/* Between notes: go on with the line, let a part play, end, or start a bar. */
+static int32_t next_line(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
+    if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_metre_steps(g->metre)) return music_id(MUSIC_POS, g->pos + widest);
+    unsigned set = due(w, g);
+    if (w->bars == 0) set |= owed(w, g);
+    if (g->here == 0 && (w->bars > 0 || !g->noted)) set |= 1u << from;
+    for (int p = from; p < g->parts; p++)
+        if ((set & ~(unsigned)g->here) >> p & 1) return p == g->part ? music_id(MUSIC_POS, 0) : music_id(MUSIC_PART, p);
+    return may_end(w, g) ? -1 : music_id(MUSIC_BAR, 0);
+}
+
+int32_t music_wishes_next(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int room;
+    switch ((enum music_state)g->state) {
+    case MUSIC_AT_START: case MUSIC_AT_HEAD_METRE: case MUSIC_AT_HEAD_KEY: case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_PROGRAM: return next_head(w, g);
+    case MUSIC_AT_PART: return music_id(MUSIC_POS, 0);
+    case MUSIC_AT_POS: case MUSIC_AT_VELOCITY: return next_pitch(w, g);
+    case MUSIC_AT_PITCH:
+        room = duration_room(w, g);
+        return music_id(MUSIC_DURATION, music_duration_value(room < MUSIC_STEPS_PER_QUARTER ? room : MUSIC_STEPS_PER_QUARTER));
+    default: return next_line(w, g);
+    }
+}
+
+size_t music_wishes_need(const struct music_wishes *w, const struct music_grammar *grammar)
+{
+    struct music_grammar g = *grammar;
+    size_t n = 0;
+    for (int32_t id; (id = music_wishes_next(w, &g)) >= 0 && music_grammar_advance(&g, id);) n++;
+    return n;
+}
+
+/* ---- the mask ---- */
+
+/* Has the piece used up the share of the room of its bars so far? Told between notes only. */
+static bool late(const struct music_wishes *w, const struct music_grammar *g, size_t taken, size_t room)
+{
+    if (w->bars <= w->first || g->state < MUSIC_AT_BAR || (g->state > MUSIC_AT_TEMPO && g->state != MUSIC_AT_NOTE)) return false;
+    size_t all = (size_t)(w->bars - w->first), now = (size_t)(g->bars - w->first);
+    return now < all && taken * all > (taken + room) * now;
+}
+
+/* How many ids more than it is now the way home may be behind any next id. */
+static size_t margin(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int widest = densities[w->density].widest;
+    return MARGIN + (widest > 0 ? 3 * (size_t)((g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre)) / widest) : 0);
+}
+
+/* Does the way home, with the margin, surely or really fit into the room? */
+static bool way_fits(const struct music_wishes *w, const struct music_grammar *g, size_t room)
+{
+    int widest = densities[w->density].widest, length = g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre);
+    size_t bars = (size_t)(w->bars > g->bars ? w->bars - g->bars : 1) + 1, line = widest > 0 ? 3 * (size_t)(length / widest + 1) : 0;
+    size_t surely = 16 + 6 * MUSIC_PARTS_MOST + bars * (6 + line);      /* fast path: more than the way home ever takes */
+    return room > surely + margin(w, g) || room >= music_wishes_need(w, g) + margin(w, g);
+}
+
+/* Header ids that make bars longer or parts more: is there room for the way home behind them? */
+static bool has_room(const struct music_wishes *w, const struct music_grammar *g, int32_t id, size_t room)
+{
+    struct music_grammar there = *g;
+    return music_grammar_advance(&there, id) && way_fits(w, &there, room - 1);
+}
+
+void music_wishes_allowed(const struct music_wishes *w, const struct music_grammar *g, size_t taken, size_t room, uint8_t *allowed, bool *end)
+{
+    int vocabulary = music_vocabulary();
+    if (late(w, g, taken, room) || !way_fits(w, g, room)) {
+        int32_t id = music_wishes_next(w, g);
+        memset(allowed, 0, (size_t)vocabulary);
+        *end = id < 0;
+        if (id >= 0) allowed[id] = 1;
+        return;
+    }
+    bool any = false;
+    music_grammar_allowed(g, allowed, end);
+    for (int32_t id = 0; id < vocabulary; id++) {
+        enum music_kind kind;
+        int value;
+        if (!allowed[id] || !music_kind_of(id, &kind, &value)) continue;
+        allowed[id] = fits(w, g, kind, value) && (g->bars > 0 || (kind != MUSIC_METRE && kind != MUSIC_PROGRAM) || has_room(w, g, id, room));
+        any = any || allowed[id];
+    }
+    *end = may_end(w, g);
+    if (!any && !*end) allowed[music_wishes_next(w, g)] = 1;
+}
