@@ -126,6 +126,10 @@ def draw(V, eos):
                 some = [w for i, w in enumerate(some) if not any(i != j and v[:len(w)] == w for j, v in enumerate(some))]
                 words.append(some or [[3, 4]])
         o['force_words_ids'] = words
+        wanted = set(i for w in words for v in w for i in (v if isinstance(v, list) else [v]))
+        for k in ('no_repeat_ngram_size', 'encoder_no_repeat_ngram_size'): o.get(k) == 1 and o.pop(k)
+        if 'bad_words_ids' in o: o['bad_words_ids'] = [w for w in o['bad_words_ids'] if not wanted & set(w)] or [[0, 1]]
+        if 'suppress_tokens' in o: o['suppress_tokens'] = [i for i in o['suppress_tokens'] if i not in wanted] or [0]     # forbidden beams would tie
         if maybe(.6): o['max_new_tokens'] = rng.randint(10, 40)
     if kind != 'contrastive':
         if maybe(.5): o['length_penalty'] = rng.choice([-1., 0., .6, 1., 2.])
