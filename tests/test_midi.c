@@ -68,6 +68,14 @@ START_TEST(meta_events_are_kept)
 }
 END_TEST
 
+START_TEST(longer_meta_events_are_read)
+{
+    struct score score = BODY("\0\xff\x51\4\x07\xa1\x20\x01" "\0\xff\x59\3\2\0\1" "\0\x90\x40\x40" "\x60\x80\x40\0" "\0\xff\x2f\0");
+    ck_assert(score.tempos == 1 && score.tempo[0].us_per_quarter == 500000 && score.keys == 1 && score.key[0].sharps == 2);
+    score_free(&score);
+}
+END_TEST
+
 START_TEST(senseless_meta_events_are_skipped)
 {
     struct score score = BODY("\0\xff\x51\3\0\0\0" "\0\xff\x58\4\0\0\x18\x08" "\0\xff\x58\4\4\xff\x18\x08" "\0\xff\x59\2\x08\0" "\0\xff\x51\1\1"
@@ -152,6 +160,7 @@ static const struct { const char *file; size_t n; const char *says; } bad_files[
     BAD(ONE T("\3") "\0\x90\x3c", "ends inside an event"),
     BAD(ONE T("\2") "\0\x3c", "without a status byte before it"),
     BAD(ONE T("\6") "\0\xff\x01\0\0\x3c", "without a status byte before it"),
+    BAD(ONE T("\x0b") "\0\x90\x3c\x40" "\0\xf0\1\xf7" "\0\x3c\0", "without a status byte before it"),      /* SysEx ends it */
     BAD(ONE T("\4") "\0\x90\x80\x40", "a data byte above 127"),
     BAD(ONE T("\4") "\0\x90\x3c\x90", "a data byte above 127"),
     BAD(ONE T("\2") "\0\xf4", "a status byte that files cannot have"),
@@ -343,6 +352,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, running_status_and_velocity_zero);
     tcase_add_test(all, meta_events_are_kept);
+    tcase_add_test(all, longer_meta_events_are_read);
     tcase_add_test(all, senseless_meta_events_are_skipped);
     tcase_add_test(all, pedal_lengthens_notes);
     tcase_add_test(all, parts_are_tracks_channels_and_programs);

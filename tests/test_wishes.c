@@ -1,6 +1,7 @@
 /* Hard wishes: pieces drawn uniformly from what the grammar lets through under random wishes, each checked on the decoded score by
  * rules written anew here; wishes in words; what is refused. */
 #include "core/random.h"
+#include "modalities/music_chords.h"
 #include "modalities/music_order.h"
 #include "modalities/music_words.h"
 
@@ -320,6 +321,31 @@ START_TEST(values_are_read_or_refused)
 }
 END_TEST
 
+START_TEST(chords_fit_a_melody)
+{
+    static const uint8_t bars[6][4] = {{60, 64, 67, 64}, {65, 69, 72, 69}, {67, 71, 74, 71}, {69, 72, 76, 72}, {62, 67, 71, 65}, {60, 67, 64, 60}};
+    static const uint8_t roots[6] = {0, 5, 7, 9, 7, 0};
+    struct score s = {.ticks_per_quarter = 480};
+    struct error error = {0};
+    struct music_chord chords[6];
+    int64_t start[7];
+    char name[8];
+    score_add_part(&s, 0, false, NULL, &error);
+    for (int move = 0; move < 12; move++) {
+        s.notes = 0;
+        for (int b = 0; b < 7; b++) start[b] = 1920 * b;
+        for (int i = 0; i < 24; i++) score_add_note(&s, (struct score_note){480 * i, 480, 0, (uint8_t)(bars[i / 4][i % 4] + move), 80}, &error);
+        int sharps = (move * 7 + 5) % 12 - 5, key = music_key_value(sharps, false);
+        ck_assert_int_eq(music_chords_key(&s), key);
+        for (int known = 0; known < 2; known++) {
+            ck_assert(music_chords_fit(&s, start, 6, known ? key : MUSIC_KEY_NONE, chords, &error));
+            for (int b = 0; b < 6; b++) ck_assert_msg(chords[b].root == (roots[b] + move) % 12 && chords[b].kind == (b == 3), "bar %d: %s", b + 1, music_words_chord_name(chords[b].root, chords[b].kind, name));
+        }
+    }
+    score_free(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wishes");
@@ -330,6 +356,7 @@ int main(void)
     tcase_add_test(all, scripts_are_followed);
     tcase_add_loop_test(all, prompts_name_wishes, 0, (int)(sizeof PROMPTS / sizeof *PROMPTS));
     tcase_add_test(all, values_are_read_or_refused);
+    tcase_add_test(all, chords_fit_a_melody);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
