@@ -166,21 +166,53 @@ static bool vary_script(const struct ids *ids, int from, double strength, uint64
     return true;
 }
 
+/* Do two notes of a part sound the same pitch at a time? Players would cut one of them off. */
+static bool clash(const struct score_note *a, const struct score_note *b)
+{
+    return a->part == b->part && a->pitch == b->pitch && a->onset < b->onset + b->length && b->onset < a->onset + a->length;
+}
+
+/* Give the notes of part and onset of note i their old pitches; the order of both scores is the same. */
+static void put_back(struct score *made, const struct score *was, size_t i)
+{
+    for (size_t k = 0; k < made->notes; k++)
+        if (made->note[k].part == made->note[i].part && made->note[k].onset == made->note[i].onset) made->note[k].pitch = was->note[k].pitch;
+}
+
+/* Changed notes that clash with others go back to what they were, until none does. */
+static void settle_clashes(struct score *made, const struct score *was)
+{
+    bool again = made->notes == was->notes;
+    while (again) {
+        again = false;
+        for (size_t i = 0; i < made->notes; i++)
+            for (size_t k = i + 1; k < made->notes && made->note[k].onset < made->note[i].onset + made->note[i].length; k++) {
+                if (!clash(&made->note[i], &made->note[k]) || clash(&was->note[i], &was->note[k])) continue;
+                size_t changed = made->note[k].pitch != was->note[k].pitch ? k : i;
+                put_back(made, was, changed);
+                again = true;
+            }
+    }
+}
+
 /* Bars first … first + bars - 1, with some bars before them in view. */
 static bool vary_some(struct tune *t, int first, int bars, struct error *error)
 {
     struct ids window = {0}, script = {0};
     struct piece piece = {0};
+    struct score was = {0};
     int k = 0;
     bool ok = left_excerpt(t, first, CONTEXT_BARS, bars, (size_t)t->e->model.config.T - HEAD_IDS, &k, &window, error);
     ok = ok && vary_script(&window, k, t->e->a->option[OPTION_STRENGTH].number, t->seed + (uint64_t)first, &script, error);
     struct music_order order = {.wishes = t->wishes, .script = script.id, .script_n = script.n};
     if (ok && window.n > 0) ok = tune_make(t, &order, NULL, 1, &piece, error);
-    if (ok && window.n > 0) {
+    if (ok && window.n > 0 && (ok = music_decode(window.id, window.n, &was, error))) {
         int64_t at = t->start[first - k];
+        settle_clashes(&piece.score, &was);
         ok = tune_put(t, &piece.score, first - k, k + bars, at, t->start[first] - at, t->start[first + bars] - at, -1, error);
     }
     piece_free(&piece);
+    score_free(&was);
     ids_free(&window), ids_free(&script);
     return ok;
 }
