@@ -29,7 +29,8 @@ static struct music_wishes going_on(const struct tune *t, const struct music_gra
     return w;
 }
 
-static bool continue_some(struct tune *t, int bars, struct error *error)
+/* `done` bars were made before: chords go on where they were. */
+static bool continue_some(struct tune *t, int done, int bars, struct error *error)
 {
     struct ids before = {0};
     struct piece piece = {0};
@@ -38,6 +39,7 @@ static bool continue_some(struct tune *t, int bars, struct error *error)
     if (ok && k == 0) ok = error_set(error, ERROR_INPUT, "%s: its last bar is empty or too full to go on from", t->path);
     struct music_grammar g = tune_state(before.id, before.n);
     struct music_wishes w = going_on(t, &g, bars);
+    for (int c = 0; c < w.chords; c++) w.chord[c] = t->wishes.chord[(done + c) % w.chords];
     ok = ok && ids_append(&before, music_id(MUSIC_BAR, 0), error) && music_wishes_check(&w, error);
     struct music_order order = {.before = before.id, .before_n = before.n};
     ok = ok && tune_make(t, &order, &w, 1, &piece, error);
@@ -57,7 +59,7 @@ bool tune_continue(struct tune *t, struct error *error)
     bool ok = true;
     for (int done = 0, n; ok && done < bars; done += n, t->seed += 1000003) {
         n = bars - done < ROUND_BARS ? bars - done : ROUND_BARS;
-        ok = continue_some(t, n, error);
+        ok = continue_some(t, done, n, error);
     }
     t->seed = seed;
     t->wishes.bars = bars;

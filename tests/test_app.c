@@ -572,6 +572,13 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
     ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
     ck_assert_uint_eq(check_kept(&now, &was, 0, 8 * BAR, true, true), 24);
     ck_assert(score_end(&now) <= 11 * BAR && now.note[now.notes - 1].onset >= 10 * BAR);
+    must("$T continue works/tune-5.mid -m model -s 1 --bars 20 -t 2 --chords 'C F G' -o far.mid");      /* more than one round */
+    score_free(&now), now = get_score("far.mid");
+    ck_assert(now.note[now.notes - 1].onset >= 27 * BAR && score_end(&now) <= 28 * BAR);
+    for (size_t i = 0; i < now.notes; i++) {
+        static const char *const chords[] = {"100010010000", "100001000100", "001000010001"};
+        if (now.note[i].onset >= 8 * BAR && now.note[i].onset % BAR == 0) ck_assert(chords[(now.note[i].onset / BAR - 8) % 3][now.note[i].pitch % 12] == '1');
+    }
     score_free(&now), now = get_score("filled.mid");
     ck_assert_uint_eq(check_kept(&was, &now, 0, 2 * BAR, true, true) + check_kept(&was, &now, 4 * BAR, 8 * BAR, true, true), 18);
     ck_assert_uint_eq(check_kept(&now, &was, 0, 2 * BAR, true, true) + check_kept(&now, &was, 4 * BAR, 8 * BAR, true, true), 18);
