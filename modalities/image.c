@@ -1,6 +1,6 @@
 /* Pictures: PNG files in, image codes, PNG files out. */
 #include "core/file.h"
-#include "modalities/modality.h"
+#include "modalities/image.h"
 #include "outputs/png.h"
 
 #include <string.h>
@@ -27,19 +27,8 @@ static bool encode(const struct vocabulary *v, const struct piece *piece, struct
 
 static bool decode(const struct vocabulary *v, const int32_t *ids, size_t n, struct piece *out, struct error *error)
 {
-    struct ids local = {0};
-    struct sprite full = {0};
-    int native;
     out->kind = MODALITY_IMAGE;
-    bool ok = vocabulary_local(ids, n, v->image_first, codes_vocabulary(v->codes), &local, error) && codes_decode(v->codes, local.id, local.n, &full, &native, error);
-    if (ok && native == 16) ok = sprite_halve(&full, &out->sprite, error);
-    else if (ok) {
-        out->sprite = full;
-        full = (struct sprite){0};
-    }
-    sprite_free(&full);
-    ids_free(&local);
-    return ok;
+    return image_decode(v, ids, n, &(struct image_finish){0}, &out->sprite, error);
 }
 
 static bool write(const struct piece *piece, const char *extension, const struct modality_write *how, struct bytes *out, struct error *error)
@@ -54,7 +43,7 @@ static bool write(const struct piece *piece, const char *extension, const struct
     return ok;
 }
 
-static void start_payload(struct modality_state *state) { codes_grammar_start(&state->codes); }
+static void start_payload(struct modality_state *state) { codes_grammar_start(&state->codes, state->wishes); }
 
 static void allowed(const struct modality_state *state, uint8_t *mask)
 {

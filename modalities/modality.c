@@ -58,7 +58,7 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
 static void restart(void *context)
 {
     struct modality_state *state = context;
-    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind, .order = state->order};
+    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind, .order = state->order, .wishes = state->wishes};
     TABLE[state->kind]->start_payload(state);
 }
 
@@ -86,4 +86,12 @@ struct generate_constraint modality_constraint(struct modality_state *state, con
     *state = (struct modality_state){.vocabulary = v, .kind = kind};
     restart(state);
     return (struct generate_constraint){.context = state, .restart = restart, .allowed = allowed, .taken = taken, .closing = closing};
+}
+
+struct generate_constraint modality_constraint_wishes(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes)
+{
+    struct generate_constraint constraint = modality_constraint(state, v, MODALITY_IMAGE);
+    state->wishes = wishes;
+    restart(state);
+    return constraint;
 }

@@ -19,6 +19,7 @@ struct modality_state {
     const struct vocabulary *vocabulary;
     enum modality_kind kind;
     const struct music_order *order; /* of music, or NULL; borrowed */
+    const struct codes_wishes *wishes;   /* of pictures, or NULL; borrowed */
     struct music_grammar music;
     struct music_place place;      /* in the order's script */
     struct codes_grammar codes;
@@ -62,6 +63,9 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
 
 /* A generation constraint that follows `state` (started by this call) through one payload. An order of music is set in the state afterwards. */
 struct generate_constraint modality_constraint(struct modality_state *state, const struct vocabulary *v, enum modality_kind kind);
+
+/* The same for a picture that obeys wishes (borrowed; NULL: none). */
+struct generate_constraint modality_constraint_wishes(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes);
 
 /* The entries, each in its own file. */
 extern const struct modality modality_text, modality_music, modality_image;

@@ -86,7 +86,7 @@ START_TEST(every_allowed_list_is_a_picture)
         bool may_end;
         int native, colours = 0;
         ids.n = 0;
-        codes_grammar_start(&g);
+        codes_grammar_start(&g, NULL);
         for (uint64_t step = 0;; step++) {
             int count = 0;
             codes_grammar_allowed(codes, &g, allowed, &may_end);
@@ -114,6 +114,133 @@ START_TEST(every_allowed_list_is_a_picture)
         ck_assert(!codes_decode(codes, ids.id, ids.n - 1, &(struct sprite){0}, NULL, &(struct error){0}));
         sprite_free(&s);
     }
+    mem_free(allowed);
+    ids_free(&ids);
+}
+END_TEST
+
+/* ---- wishes ---- */
+
+/* A sprite of random ids that the grammar allows under wishes; false when a mask was empty. */
+static bool walk(const struct codes_wishes *w, uint64_t seed, struct ids *ids, uint8_t *allowed)
+{
+    struct codes_grammar g;
+    struct error error = {0};
+    bool may_end;
+    int n = codes_vocabulary(codes);
+    ids->n = 0;
+    codes_grammar_start(&g, w);
+    for (uint64_t step = 0;; step++) {
+        int count = 0, id = -1;
+        codes_grammar_allowed(codes, &g, allowed, &may_end);
+        for (int i = 0; i < n; i++) count += allowed[i];
+        if (may_end) return count == 0;
+        if (count == 0) return false;
+        int pick = (int)random_below(seed, 7, step, (uint64_t)count);
+        while (pick >= 0) pick -= allowed[++id];
+        if (!codes_grammar_advance(codes, &g, id) || !ids_append(ids, id, &error)) return false;
+    }
+}
+
+static void random_wishes(uint64_t seed, struct codes_wishes *w)
+{
+    struct error error = {0};
+    uint8_t rgb[40][3];
+    int n = 1 + (int)random_below(seed, 1, 0, 40);
+    *w = (struct codes_wishes){.size = (int)random_below(seed, 1, 1, 3) * 16, .limit = (int)random_below(seed, 1, 2, 17), .dark = random_below(seed, 1, 3, 2),
+        .symmetric = random_below(seed, 1, 4, 2), .tile_x = random_below(seed, 1, 5, 2), .tile_y = random_below(seed, 1, 6, 2), .only = random_below(seed, 1, 7, 2)};
+    for (int i = 0; i < 3 * n; i++) rgb[i / 3][i % 3] = (uint8_t)random_below(seed, 2, (uint64_t)i, 256);
+    if (w->only) ck_assert_msg(codes_wishes_palette(codes, w, (const uint8_t (*)[3])rgb, n, &error), "%s", error.text);
+    ck_assert_msg(codes_wishes_check(codes, w, &error), "%s", error.text);
+}
+
+/* Colour steps summed: inside, then over the seam, along an axis. */
+static void steps(const struct sprite *s, int axis, double *inside, double *seam)
+{
+    *inside = *seam = 0;
+    for (int line = 0; line < s->width; line++)
+        for (int at = 0; at < s->width; at++)
+            for (int d = 0; d < 4; d++) {
+                int next = (at + 1) % s->width, a = axis == 0 ? line * s->width + at : at * s->width + line, b = axis == 0 ? line * s->width + next : next * s->width + line;
+                double step = s->rgba[4 * a + d] - s->rgba[4 * b + d];
+                *(next == 0 ? seam : inside) += step < 0 ? -step : step;
+            }
+}
+
+START_TEST(wishes_are_obeyed_whatever_is_drawn)
+{
+    struct error error = {0};
+    struct ids ids = {0};
+    uint8_t *allowed = mem_alloc((size_t)codes_vocabulary(codes), 1, &error);
+    int tiled = 0;
+    for (uint64_t seed = 0; seed < 2000; seed++) {
+        struct codes_wishes w;
+        struct sprite s;
+        uint8_t exact[CODES_COLOURS_MOST][3], seen[CODES_COLOURS_MOST + 1][3];
+        int native, sent, used = 0;
+        random_wishes(seed, &w);
+        ck_assert_msg(walk(&w, seed, &ids, allowed), "wishes %d: an empty mask", (int)seed);
+        sent = codes_wishes_exact(codes, &w, ids.id, ids.n, exact);
+        ck_assert_msg(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])exact, sent, &s, &native, &error), "%s", error.text);
+        ck_assert(w.size == 0 || native == w.size);
+        ck_assert(w.limit == 0 || sent <= w.limit);
+        if (w.dark && !w.only) ck_assert_int_le(299 * exact[0][0] + 587 * exact[0][1] + 114 * exact[0][2], 80000);
+        for (int i = 0; i < SPRITE_PIXELS; i++) {
+            const uint8_t *p = s.rgba + 4 * i;
+            int k = 0, listed = !w.only;
+            while (p[3] && k < used && memcmp(seen[k], p, 3) != 0) k++;
+            if (p[3] && k == used) memcpy(seen[used++], p, 3);
+            ck_assert_int_le(used, sent);
+            for (int j = 0; p[3] && !listed && j < w.colours; j++) listed = memcmp(w.colour[j].rgb, p, 3) == 0;
+            ck_assert(p[3] == 0 || listed);
+            if (w.symmetric) ck_assert_mem_eq(p, s.rgba + 4 * (i / 32 * 32 + 31 - i % 32), 4);
+        }
+        for (int axis = 0; axis < 2; axis++) {
+            double inside, seam;
+            if (!(axis == 0 ? w.tile_x : w.tile_y)) continue;
+            steps(&s, axis, &inside, &seam);
+            ck_assert_msg(seam <= inside / 31, "wishes %d, axis %d: seam %g, inside %g", (int)seed, axis, seam, inside / 31);
+            tiled++;
+        }
+        sprite_free(&s);
+    }
+    ck_assert_int_gt(tiled, 1500);
+    mem_free(allowed);
+    ids_free(&ids);
+}
+END_TEST
+
+/* Pixels that are wanted come out as wanted wherever the codebook has the patterns for them; the others are free. */
+START_TEST(wanted_pixels_stay)
+{
+    struct error error = {0};
+    struct ids ids = {0};
+    uint8_t *allowed = mem_alloc((size_t)codes_vocabulary(codes), 1, &error), keep[SPRITE_PIXELS], exact[CODES_COLOURS_MOST][3];
+    int16_t want[SPRITE_PIXELS];
+    int wrong = 0, kept = 0, changed = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct sprite s, t;
+        struct codes_wishes w = {0}, none = {.size = seed % 2 ? 16 : 32, .limit = 12};
+        uint8_t colours[CODES_COLOURS_MOST][3];
+        ck_assert(walk(&none, 100 + seed, &ids, allowed));       /* a picture, in colours that are not those of the master palette */
+        for (int i = 0; i < 3 * CODES_COLOURS_MOST; i++) colours[i / 3][i % 3] = (uint8_t)(i * 5 + (i % 3) * 3);
+        ck_assert(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])colours, CODES_COLOURS_MOST, &s, NULL, &error));
+        for (int i = 0; i < SPRITE_PIXELS; i++) keep[i] = !(i % 32 >= 8 && i % 32 < 20 && i / 32 >= 6 && i / 32 < 22);
+        w.only = seed % 3 != 0;
+        ck_assert(codes_wishes_sprite(codes, &w, &s, keep, seed % 5 != 0, want, &error));
+        w.want = want;
+        ck_assert(codes_wishes_check(codes, &w, &error));
+        ck_assert(walk(&w, seed, &ids, allowed));
+        int sent = codes_wishes_exact(codes, &w, ids.id, ids.n, exact);
+        ck_assert(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])exact, sent, &t, NULL, &error));
+        for (int i = 0; i < SPRITE_PIXELS; i++) {
+            bool same = memcmp(s.rgba + 4 * i, t.rgba + 4 * i, 4) == 0;
+            kept += keep[i], wrong += keep[i] && !same, changed += !keep[i] && !same;
+        }
+        sprite_free(&s), sprite_free(&t);
+    }
+    ck_assert_msg(wrong * 20 < kept, "%d of %d wanted pixels are wrong", wrong, kept);
+    ck_assert_int_gt(changed, 2000);
     mem_free(allowed);
     ids_free(&ids);
 }
@@ -155,6 +282,8 @@ int main(void)
     tcase_add_loop_test(all, png_round_trip, 1, 12);
     tcase_add_test(all, pictures_are_fitted);
     tcase_add_test(all, every_allowed_list_is_a_picture);
+    tcase_add_test(all, wishes_are_obeyed_whatever_is_drawn);
+    tcase_add_test(all, wanted_pixels_stay);
     tcase_add_test(all, test_sprites_come_back);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

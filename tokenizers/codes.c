@@ -118,9 +118,9 @@ bool codes_load(const char *path, struct codes **out, struct error *error)
 
 /* ---- the grammar ---- */
 
-void codes_grammar_start(struct codes_grammar *g) { *g = (struct codes_grammar){.state = STATE_SIZE, .last_rank = -1, .limit = CODES_COLOURS_MOST}; }
+void codes_grammar_start(struct codes_grammar *g, const struct codes_wishes *wishes) { *g = (struct codes_grammar){.wishes = wishes, .state = STATE_SIZE, .last_rank = -1}; }
 
-static bool pattern_fits(const struct codes *c, const struct codes_grammar *g, int pattern)
+bool codes_pattern_fits(const struct codes *c, const struct codes_grammar *g, int pattern)
 {
     const uint8_t *p = c->pattern[pattern];
     if (c->top[pattern] > g->colours) return false;
@@ -131,14 +131,20 @@ void codes_grammar_allowed(const struct codes *c, const struct codes_grammar *g,
 {
     memset(allowed, 0, (size_t)codes_vocabulary(c));
     *may_end = g->state == STATE_DONE;
-    if (g->state == STATE_SIZE) memset(allowed, 1, CODES_SIZES);
+    if (g->state == STATE_SIZE) {
+        allowed[0] = g->wishes == NULL || g->wishes->size != 16;
+        allowed[1] = g->wishes == NULL || g->wishes->size != 32;
+    }
     if (g->state == STATE_COLOURS) {
-        if (g->colours < g->limit)
+        if (g->colours < CODES_COLOURS_MOST)
             for (int i = g->last_rank + 1; i < c->colours; i++) allowed[first_colour() + i] = 1;
         allowed[end_id(c)] = g->colours > 0;
+        if (g->wishes != NULL) codes_wishes_colours(c, g, allowed + first_colour(), allowed + end_id(c));
     }
-    if (g->state == STATE_PATTERNS)
-        for (int i = 0; i < c->patterns; i++) allowed[first_pattern(c) + i] = pattern_fits(c, g, i);
+    if (g->state == STATE_PATTERNS) {
+        for (int i = 0; i < c->patterns; i++) allowed[first_pattern(c) + i] = codes_pattern_fits(c, g, i);
+        if (g->wishes != NULL) codes_wishes_patterns(c, g, allowed + first_pattern(c));
+    }
 }
 
 bool codes_grammar_advance(const struct codes *c, struct codes_grammar *g, int32_t id)
@@ -153,13 +159,15 @@ bool codes_grammar_advance(const struct codes *c, struct codes_grammar *g, int32
         g->state = STATE_PATTERNS;
         return true;
     }
-    if (g->state == STATE_COLOURS && id >= first_colour() && id < end_id(c) && id - first_colour() > g->last_rank && g->colours < g->limit) {
+    if (g->state == STATE_COLOURS && id >= first_colour() && id < end_id(c) && id - first_colour() > g->last_rank && g->colours < CODES_COLOURS_MOST) {
         g->last_rank = id - first_colour();
-        g->colours++;
+        g->master[g->colours++] = (int16_t)g->last_rank;
         return true;
     }
-    if (g->state == STATE_PATTERNS && id >= first_pattern(c) && pattern_fits(c, g, id - first_pattern(c))) {
-        if (++g->patterns == CODES_PATTERNS) g->state = STATE_DONE;
+    if (g->state == STATE_PATTERNS && id >= first_pattern(c) && codes_pattern_fits(c, g, id - first_pattern(c))) {
+        g->pattern[g->patterns++] = (int16_t)(id - first_pattern(c));
+        if (g->wishes != NULL) codes_wishes_taken(c, g);
+        if (g->patterns == CODES_PATTERNS) g->state = STATE_DONE;
         return true;
     }
     return false;
@@ -180,9 +188,14 @@ static void paint(struct sprite *sprite, int place, const uint8_t pattern[4], co
 
 bool codes_decode(const struct codes *c, const int32_t *ids, size_t n, struct sprite *out, int *native, struct error *error)
 {
+    return codes_decode_exact(c, ids, n, NULL, 0, out, native, error);
+}
+
+bool codes_decode_exact(const struct codes *c, const int32_t *ids, size_t n, const uint8_t (*rgb)[3], int n_colours, struct sprite *out, int *native, struct error *error)
+{
     struct codes_grammar g;
     uint8_t palette[CODES_COLOURS_MOST][3];
-    codes_grammar_start(&g);
+    codes_grammar_start(&g, NULL);
     if (!sprite_init(out, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
     for (size_t i = 0; i < n; i++) {
         struct codes_grammar before = g;
@@ -191,7 +204,7 @@ bool codes_decode(const struct codes *c, const int32_t *ids, size_t n, struct sp
             sprite_free(out);
             return error_set(error, ERROR_INPUT, "image codes: %s at place %zu does not fit there", codes_name(c, ids[i], name), i);
         }
-        if (g.colours > before.colours) memcpy(palette[before.colours], c->colour[g.last_rank], 3);
+        if (g.colours > before.colours) memcpy(palette[before.colours], before.colours < n_colours ? rgb[before.colours] : c->colour[g.last_rank], 3);
         if (g.patterns > before.patterns) paint(out, before.patterns, c->pattern[ids[i] - first_pattern(c)], (const uint8_t (*)[3])palette);
     }
     if (g.state != STATE_DONE) {

@@ -50,21 +50,61 @@ bool codes_encode(const struct codes *codes, const struct sprite *sprite, struct
 
 /* The sprite that ids stand for, 32 x 32 (overwritten; sprite_free); *native, when not NULL, gets 32 or 16. */
 bool codes_decode(const struct codes *codes, const int32_t *ids, size_t n, struct sprite *out, int *native, struct error *error);
+/* The same with these colours in place of the (n_colours) master colours that are sent. */
+bool codes_decode_exact(const struct codes *codes, const int32_t *ids, size_t n, const uint8_t (*rgb)[3], int n_colours, struct sprite *out, int *native, struct error *error);
+
+/* ---- Wishes: what the grammar obeys by masks, whatever is sampled ---- */
+
+/* One colour that may be sent: an entry of the master palette, and the exact colour that stands for it in the picture. */
+struct codes_colour { int16_t master; bool must; uint8_t rgb[3]; };
+
+/* What is wanted of a pixel: a master colour from 0 on, or one of these. */
+enum { CODES_ANY = -1, CODES_CLEAR = -2, CODES_OPAQUE = -3 };
+
+/* Plain data; {0} wishes nothing. */
+struct codes_wishes {
+    int size;                             /* 32 or 16; 0: either */
+    int limit;                            /* most colours; 0: 16 */
+    bool only;                            /* no colours but those listed */
+    bool dark;                            /* the darkest colour is a dark one, fit for outlines */
+    bool symmetric;                       /* the right half mirrors the left one */
+    bool tile_x, tile_y;                  /* the step over the seam is no larger than the mean step inside */
+    int colours;                          /* listed below, ascending by master, each once */
+    struct codes_colour colour[256];      /* those marked `must` are sent in any case: at most 16 */
+    const int16_t *want;                  /* (SPRITE_PIXELS) what is wanted of each pixel, borrowed; NULL: nothing. Colours wanted must be sent */
+};
+
+/* List colours: each gets the nearest master colour that no other has taken; alike ones are listed once. n <= 256. */
+bool codes_wishes_palette(const struct codes *codes, struct codes_wishes *wishes, const uint8_t (*rgb)[3], int n, struct error *error);
+
+/* Want the pixels of a 32 x 32 sprite: its palette is listed and must be sent (`only` is left as it is), and want (SPRITE_PIXELS) gets its master
+ * colours where keep (SPRITE_PIXELS) is not 0, elsewhere CODES_ANY. The colours come from the kept pixels, or with `all` from every pixel. */
+bool codes_wishes_sprite(const struct codes *codes, struct codes_wishes *wishes, const struct sprite *sprite, const uint8_t *keep, bool all, int16_t *want, struct error *error);
+
+/* False with a message when the wishes cannot be met together. */
+bool codes_wishes_check(const struct codes *codes, const struct codes_wishes *wishes, struct error *error);
+
+/* The exact colours for those that a payload of n local ids sends, in their order; returns how many. */
+int codes_wishes_exact(const struct codes *codes, const struct codes_wishes *wishes, const int32_t *ids, size_t n, uint8_t rgb[CODES_COLOURS_MOST][3]);
 
 /* ---- The grammar, one id at a time ---- */
 
 /* Plain data, copied freely. */
 struct codes_grammar {
-    uint8_t state;           /* what comes next: size, colours, patterns, nothing */
-    bool doubled;            /* native 16: flat patterns only */
-    int colours;             /* sent so far */
-    int last_rank;           /* of the last colour in the order of lightness */
-    int patterns;            /* sent so far */
-    int limit;               /* most colours: 1 … 16 */
+    const struct codes_wishes *wishes;    /* borrowed, or NULL */
+    uint8_t state;                        /* what comes next: size, colours, patterns, nothing */
+    bool doubled;                         /* native 16: flat patterns only */
+    int colours;                          /* sent so far */
+    int last_rank;                        /* of the last colour in the order of lightness */
+    int patterns;                         /* sent so far */
+    int16_t master[CODES_COLOURS_MOST];   /* (colours) those sent */
+    int16_t pattern[CODES_PATTERNS];      /* (patterns) those sent */
+    int64_t step[2], seam[2];             /* with tiles: colour steps so far inside and over the seam, along x and y */
 };
 
-void codes_grammar_start(struct codes_grammar *grammar);
+void codes_grammar_start(struct codes_grammar *grammar, const struct codes_wishes *wishes);
 void codes_grammar_allowed(const struct codes *codes, const struct codes_grammar *grammar, uint8_t *allowed /* (vocabulary) */, bool *may_end);
+/* False when the id does not fit. Wishes are obeyed by the mask alone: an id that fits without them is taken. */
 bool codes_grammar_advance(const struct codes *codes, struct codes_grammar *grammar, int32_t id);
 
 #endif

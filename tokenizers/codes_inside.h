@@ -31,6 +31,16 @@ static inline int codes_shape(const uint8_t index[4]) { return ((index[0] * CODE
 /* Lightness in thousandths (ITU-R BT.601 weights). */
 static inline int codes_light(const uint8_t c[3]) { return 299 * c[0] + 587 * c[1] + 114 * c[2]; }
 
+/* Does a pattern fit at the grammar's place, wishes aside? */
+bool codes_pattern_fits(const struct codes *codes, const struct codes_grammar *grammar, int pattern);
+
+/* Mark what wishes leave of the colours and the end of the palette (`colour` (colours), `end`), and of the patterns (`allowed` (patterns), 1 where they fit). */
+void codes_wishes_colours(const struct codes *codes, const struct codes_grammar *grammar, uint8_t *colour, uint8_t *end);
+void codes_wishes_patterns(const struct codes *codes, const struct codes_grammar *grammar, uint8_t *allowed);
+
+/* Count the colour steps that the pattern just taken adds. */
+void codes_wishes_taken(const struct codes *codes, struct codes_grammar *grammar);
+
 /* Rebuild top and code_of_shape from the patterns. */
 void codes_index(struct codes *codes);
 bool codes_init(struct codes **out, int colours, int patterns, struct error *error);

@@ -1,0 +1,304 @@
+/* Wishes for a picture: what the grammar's masks leave; see codes.h.
+ *
+ * Every wish narrows a mask that was not empty and leaves it not empty, so that any draw from what is left is a picture that
+ * obeys. Where the pattern codebook has no pattern for what is wanted of a 2 x 2 patch, those with the fewest wrong pixels stay.
+ *
+ * Mirror: on the left those patterns stay whose mirror image is in the codebook, on the right the mirror image is forced.
+ *
+ * Tiles: along an axis let S be the sum of colour steps between neighbours inside (31 pairs a line) and T the sum over the seam
+ * (one pair a line). The seam is no rougher than the inside when T <= S / 31. Both are known up to the place that is being
+ * sampled, and S can only grow: a last pattern of a line may therefore spend what is left of SHARE of S / 31, and the first patterns are
+ * those that some pattern can meet without any step. */
+#include "tokenizers/codes_inside.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { DARK = 80 * 1000, PAIRS = SPRITE_SIDE - 1, HALF = CODES_PER_ROW / 2 };
+static const double SHARE = 0.85;
+
+/* ---- colours ---- */
+
+static int limit_of(const struct codes_wishes *w) { return w->limit > 0 && w->limit < CODES_COLOURS_MOST ? w->limit : CODES_COLOURS_MOST; }
+
+void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, uint8_t *colour, uint8_t *end)
+{
+    const struct codes_wishes *w = g->wishes;
+    int musts = 0, next_must = c->colours;
+    for (int i = 0; i < w->colours; i++) {
+        if (!w->colour[i].must || w->colour[i].master <= g->last_rank) continue;
+        if (musts++ == 0) next_must = w->colour[i].master;
+    }
+    bool spare = g->colours + musts < limit_of(w);             /* room for a colour that is no must */
+    for (int i = g->last_rank + 1, at = 0; i < c->colours; i++) {
+        while (at < w->colours && w->colour[at].master < i) at++;
+        bool listed = at < w->colours && w->colour[at].master == i;
+        colour[i] = i == next_must || (i < next_must && spare && (listed || !w->only));
+        if (w->dark && g->colours == 0 && !w->only && codes_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
+    }
+    if (musts > 0) *end = 0;
+}
+
+int codes_wishes_exact(const struct codes *c, const struct codes_wishes *w, const int32_t *ids, size_t n, uint8_t rgb[CODES_COLOURS_MOST][3])
+{
+    int sent = 0;
+    for (size_t i = 1; i < n && ids[i] < CODES_SIZES + c->colours && sent < CODES_COLOURS_MOST; i++, sent++) {
+        int master = ids[i] - CODES_SIZES;
+        memcpy(rgb[sent], c->colour[master], 3);
+        for (int k = 0; k < w->colours; k++)
+            if (w->colour[k].master == master) memcpy(rgb[sent], w->colour[k].rgb, 3);
+    }
+    return sent;
+}
+
+/* ---- what is wanted of pixels ---- */
+
+/* Wrong pixels of a pattern at the grammar's place. */
+static int mismatches(const struct codes *c, const struct codes_grammar *g, int pattern)
+{
+    int x = g->patterns % CODES_PER_ROW * 2, y = g->patterns / CODES_PER_ROW * 2, wrong = 0;
+    for (int k = 0; k < 4; k++) {
+        int want = g->wishes->want[(y + k / 2) * SPRITE_SIDE + x + k % 2], index = c->pattern[pattern][k];
+        if (want >= 0) wrong += index == 0 || g->master[index - 1] != want;
+        else wrong += (want == CODES_CLEAR && index != 0) || (want == CODES_OPAQUE && index == 0);
+    }
+    return wrong;
+}
+
+/* Leave those with the least cost. */
+static void keep_least(const struct codes *c, const struct codes_grammar *g, int (*cost)(const struct codes *, const struct codes_grammar *, int), uint8_t *allowed)
+{
+    int least = INT_MAX;
+    for (int i = 0; i < c->patterns && least > 0; i++)
+        if (allowed[i] && cost(c, g, i) < least) least = cost(c, g, i);
+    for (int i = 0; i < c->patterns; i++) allowed[i] = allowed[i] && cost(c, g, i) == least;
+}
+
+/* ---- mirror ---- */
+
+static int mirror_of(const struct codes *c, int pattern)
+{
+    const uint8_t *p = c->pattern[pattern];
+    return c->code_of_shape[codes_shape((uint8_t[4]){p[1], p[0], p[3], p[2]})];
+}
+
+static void keep_mirrored(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
+{
+    int x = g->patterns % CODES_PER_ROW, partner = x < HALF ? -1 : mirror_of(c, g->pattern[g->patterns - 2 * x + CODES_PER_ROW - 1]);
+    for (int i = 0; i < c->patterns; i++) allowed[i] = allowed[i] && (partner < 0 ? mirror_of(c, i) >= 0 : i == partner);
+}
+
+/* ---- tiles ---- */
+
+/* The colour that an index of the palette sent becomes; transparent pixels are 0, 0, 0, 0. */
+static void shown(const struct codes *c, const struct codes_grammar *g, int index, int rgba[4])
+{
+    memset(rgba, 0, 4 * sizeof *rgba);
+    if (index == 0) return;
+    const struct codes_wishes *w = g->wishes;
+    const uint8_t *rgb = c->colour[g->master[index - 1]];
+    for (int k = 0; k < w->colours; k++)
+        if (w->colour[k].master == g->master[index - 1]) rgb = w->colour[k].rgb;
+    for (int d = 0; d < 3; d++) rgba[d] = rgb[d];
+    rgba[3] = 255;
+}
+
+static int step(const struct codes *c, const struct codes_grammar *g, int a, int b)
+{
+    int p[4], q[4], sum = 0;
+    if (a == b) return 0;
+    shown(c, g, a, p), shown(c, g, b, q);
+    for (int d = 0; d < 4; d++) sum += p[d] > q[d] ? p[d] - q[d] : q[d] - p[d];
+    return sum;
+}
+
+/* The step over the seam along an axis (0: x, 1: y) between the last pattern of a line and its first. */
+static int seam_step(const struct codes *c, const struct codes_grammar *g, int axis, int last, int first)
+{
+    const uint8_t *p = c->pattern[last], *q = c->pattern[first];
+    return axis == 0 ? step(c, g, p[1], q[0]) + step(c, g, p[3], q[2]) : step(c, g, p[2], q[0]) + step(c, g, p[3], q[1]);
+}
+
+static bool at_last(const struct codes_grammar *g, int axis) { return (axis == 0 ? g->patterns % CODES_PER_ROW : g->patterns / CODES_PER_ROW) == CODES_PER_ROW - 1; }
+static bool at_first(const struct codes_grammar *g, int axis) { return (axis == 0 ? g->patterns % CODES_PER_ROW : g->patterns / CODES_PER_ROW) == 0; }
+static int first_of_line(const struct codes_grammar *g, int axis) { return g->pattern[axis == 0 ? g->patterns - CODES_PER_ROW + 1 : g->patterns % CODES_PER_ROW]; }
+
+/* A line begins with a pattern that some pattern can meet at its end without a step. */
+static void keep_meetable(const struct codes *c, const struct codes_grammar *g, int axis, uint8_t *allowed)
+{
+    bool meets[CODES_INDICES][CODES_INDICES] = {{false}};
+    for (int i = 0; i < c->patterns; i++) {
+        const uint8_t *p = c->pattern[i];
+        if (codes_pattern_fits(c, g, i) && (!g->wishes->symmetric || mirror_of(c, i) >= 0)) meets[axis == 0 ? p[1] : p[2]][p[3]] = true;
+    }
+    for (int i = 0; i < c->patterns; i++) {
+        const uint8_t *p = c->pattern[i];
+        allowed[i] = allowed[i] && meets[p[0]][axis == 0 ? p[2] : p[1]];
+    }
+}
+
+/* What the seams may still cost here; a mirrored half will spend the same again. */
+static int64_t left_for(const struct codes_grammar *g, int axis)
+{
+    return (int64_t)(SHARE * (double)g->step[axis] / (g->wishes->symmetric ? 2 * PAIRS : PAIRS)) - g->seam[axis];
+}
+
+/* The last patch of all meets two seams at once. Where it can, the picture's corners get one colour, and what stands beside the last
+ * patch is such that a pattern meets both without a step. */
+static bool fits_corner(const struct codes *c, const struct codes_grammar *g, const uint8_t *p)
+{
+    const uint8_t *first = c->pattern[g->pattern[0]], *above = g->patterns >= CODES_PER_ROW ? c->pattern[g->pattern[CODES_PER_ROW - 1]] : p, *left = g->patterns >= CODES_PER_ROW ? p : first;
+    if (above[1] != first[0] || (left == p && left[2] != first[0])) return false;
+    int meeting = 0;
+    for (int i = 0; i < c->patterns && meeting == 0; i++) {
+        const uint8_t *q = c->pattern[i];
+        meeting += q[3] == first[0] && q[2] == above[0] && (left != p || q[1] == left[0]) && codes_pattern_fits(c, g, i);
+    }
+    return meeting > 0;
+}
+
+static void keep_corner(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
+{
+    bool some = false;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < c->patterns; i++) {
+            bool fits = allowed[i] && fits_corner(c, g, c->pattern[i]);
+            if (pass == 0) some = some || fits;
+            else if (some) allowed[i] = fits;
+        }
+}
+
+static void keep_seamless(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
+{
+    const struct codes_wishes *w = g->wishes;
+    bool x = w->tile_x && at_last(g, 0), y = w->tile_y && at_last(g, 1), some = false;
+    int64_t least = INT64_MAX;
+    if (w->tile_x && at_first(g, 0)) keep_meetable(c, g, 0, allowed);
+    if (w->tile_y && at_first(g, 1)) keep_meetable(c, g, 1, allowed);
+    if (w->tile_x && w->tile_y && !w->symmetric && (g->patterns == CODES_PER_ROW - 1 || g->patterns == CODES_PATTERNS - CODES_PER_ROW)) keep_corner(c, g, allowed);
+    if (!x && !y) return;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < c->patterns; i++) {
+            if (!allowed[i]) continue;
+            int64_t cost = 0, over = 0;
+            for (int axis = 0; axis < 2; axis++) {
+                if (!(axis == 0 ? x : y)) continue;
+                int64_t s = seam_step(c, g, axis, i, first_of_line(g, axis)), room = left_for(g, axis);
+                cost += s, over += s > (room > 0 ? room : 0) ? 1 : 0;
+            }
+            if (pass == 0) some = some || over == 0, least = cost < least ? cost : least;
+            else allowed[i] = some ? over == 0 : cost == least;
+        }
+}
+
+void codes_wishes_taken(const struct codes *c, struct codes_grammar *g)
+{
+    const struct codes_wishes *w = g->wishes;
+    int at = g->patterns - 1, x = at % CODES_PER_ROW, y = at / CODES_PER_ROW;
+    const uint8_t *p = c->pattern[g->pattern[at]];
+    if (!w->tile_x && !w->tile_y) return;
+    g->step[0] += step(c, g, p[0], p[1]) + step(c, g, p[2], p[3]);
+    g->step[1] += step(c, g, p[0], p[2]) + step(c, g, p[1], p[3]);
+    if (x > 0) g->step[0] += seam_step(c, g, 0, g->pattern[at - 1], g->pattern[at]);
+    if (y > 0) g->step[1] += seam_step(c, g, 1, g->pattern[at - CODES_PER_ROW], g->pattern[at]);
+    if (w->tile_x && x == CODES_PER_ROW - 1) g->seam[0] += seam_step(c, g, 0, g->pattern[at], g->pattern[at - x]);
+    if (w->tile_y && y == CODES_PER_ROW - 1 && !(w->symmetric && x >= HALF)) g->seam[1] += seam_step(c, g, 1, g->pattern[at], g->pattern[x]);
+}
+
+void codes_wishes_patterns(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
+{
+    const struct codes_wishes *w = g->wishes;
+    if (w->want != NULL) keep_least(c, g, mismatches, allowed);
+    if (w->symmetric) keep_mirrored(c, g, allowed);
+    if ((w->tile_x || w->tile_y) && !(w->symmetric && g->patterns % CODES_PER_ROW >= HALF)) keep_seamless(c, g, allowed);
+}
+
+/* ---- making wishes ---- */
+
+static int distance(const uint8_t a[3], const uint8_t b[3])
+{
+    int r = a[0] - b[0], g = a[1] - b[1], l = a[2] - b[2];
+    return r * r + g * g + l * l;
+}
+
+/* List a colour at its place in the order; false when the list is full. */
+static bool list_colour(struct codes_wishes *w, int master, const uint8_t rgb[3], bool must)
+{
+    int at = w->colours;
+    if (w->colours == (int)(sizeof w->colour / sizeof *w->colour)) return false;
+    for (; at > 0 && w->colour[at - 1].master > master; at--) w->colour[at] = w->colour[at - 1];
+    w->colour[at] = (struct codes_colour){.master = (int16_t)master, .must = must, .rgb = {rgb[0], rgb[1], rgb[2]}};
+    w->colours++;
+    return true;
+}
+
+bool codes_wishes_palette(const struct codes *c, struct codes_wishes *w, const uint8_t (*rgb)[3], int n, struct error *error)
+{
+    bool taken[4096] = {false};
+    for (int i = 0; i < w->colours; i++) taken[w->colour[i].master] = true;
+    for (int i = 0; i < n; i++) {
+        int best = -1;
+        bool known = false;
+        for (int k = 0; k < w->colours; k++) known = known || memcmp(w->colour[k].rgb, rgb[i], 3) == 0;
+        if (known) continue;
+        for (int k = 0; k < c->colours; k++)
+            if (!taken[k] && (best < 0 || distance(c->colour[k], rgb[i]) < distance(c->colour[best], rgb[i]))) best = k;
+        if (best < 0 || !list_colour(w, best, rgb[i], false))
+            return error_set(error, ERROR_INPUT, "palette: more colours than the model can name; at most %d are wanted", c->colours < 256 ? c->colours : 256);
+        taken[best] = true;
+    }
+    return true;
+}
+
+bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const struct sprite *s, const uint8_t *keep, bool all, int16_t *want, struct error *error)
+{
+    struct codes_picture p;
+    struct sprite part = {0};
+    if (s->width != SPRITE_SIDE || s->height != SPRITE_SIDE) return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", s->width, s->height);
+    if (!sprite_init(&part, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
+    int served[CODES_COLOURS_MOST] = {0}, pixels = 0;
+    for (int i = 0; i < SPRITE_PIXELS; i++)
+        if ((all || keep[i]) && s->rgba[4 * i + 3]) memcpy(part.rgba + 4 * i, s->rgba + 4 * i, 4), pixels++;
+    codes_choose_palette(c, &part, &p);
+    w->size = sprite_is_doubled(s) ? 16 : 32;
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        const uint8_t *pixel = part.rgba + 4 * i;
+        int best = 0;
+        want[i] = keep[i] == 0 ? CODES_ANY : CODES_CLEAR;
+        if (pixel[3] == 0) continue;
+        for (int k = 1; k < p.n; k++)
+            if (distance(c->colour[p.master[k]], pixel) < distance(c->colour[p.master[best]], pixel)) best = k;
+        served[best]++;
+        if (keep[i]) want[i] = (int16_t)p.master[best];
+    }
+    for (int k = 0; pixels > 0 && k < p.n; k++) {              /* the exact colour: the commonest of those that the master serves */
+        const uint8_t *exact = c->colour[p.master[k]];
+        int most = 0;
+        for (int i = 0; i < SPRITE_PIXELS; i++) {
+            const uint8_t *pixel = part.rgba + 4 * i;
+            int n = 0, best = 0;
+            if (pixel[3] == 0) continue;
+            for (int m = 1; m < p.n; m++)
+                if (distance(c->colour[p.master[m]], pixel) < distance(c->colour[p.master[best]], pixel)) best = m;
+            if (best != k) continue;
+            for (int j = i; j < SPRITE_PIXELS; j++) n += memcmp(part.rgba + 4 * j, pixel, 4) == 0;
+            if (n > most) most = n, exact = pixel;
+        }
+        if (served[k] > 0) (void)list_colour(w, p.master[k], exact, true);
+    }
+    sprite_free(&part);
+    return true;
+}
+
+bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, struct error *error)
+{
+    int musts = 0;
+    for (int i = 0; i < w->colours; i++) {
+        musts += w->colour[i].must;
+        if (w->colour[i].master < 0 || w->colour[i].master >= c->colours || (i > 0 && w->colour[i].master <= w->colour[i - 1].master))
+            return error_set(error, ERROR_INPUT, "image codes: wished colours are not in the order of the palette");
+    }
+    if (musts > limit_of(w)) return error_set(error, ERROR_INPUT, "image codes: %d colours must stay, but at most %d are allowed", musts, limit_of(w));
+    if (w->only && w->colours == 0) return error_set(error, ERROR_INPUT, "image codes: an empty palette; at least one colour is wanted");
+    return true;
+}
