@@ -18,6 +18,9 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
 bool verb_write(const struct arguments *a, struct error *error);
 bool verb_play(const struct arguments *a, struct error *error);
 bool verb_draw(const struct arguments *a, struct error *error);
+bool verb_recolour(const struct arguments *a, struct error *error);
+bool verb_sheet(const struct arguments *a, struct error *error);
+bool verb_frames(const struct arguments *a, struct error *error);
 bool verb_describe(const struct arguments *a, struct error *error);
 bool verb_train(const struct arguments *a, struct error *error);
 bool verb_eval(const struct arguments *a, struct error *error);

@@ -146,7 +146,7 @@ static bool tell(const struct arguments *a, const char *idea, uint64_t seed, con
     const char *wav = a->option[OPTION_NO_WAV].given ? "" : ",wav";
     if (!a->option[OPTION_JSON].given) {
         printf("%s\n\n", bytes_text(&t->text));
-        if (!a->option[OPTION_NO_PREVIEW].given) engine_preview(&t->sprite.sprite);
+        engine_preview(a, &t->sprite.sprite);
         printf("tune:    %s\npicture: %s\nfiles:   %s.{txt,mid%s,png}\n", bytes_text(&t->music), bytes_text(&t->picture), t->stem, wav);
         return true;
     }

@@ -1,6 +1,7 @@
 /* A loaded model that makes pieces; see engine.h. */
 #include "app/engine.h"
 #include "core/file.h"
+#include "core/infill.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/random.h"
@@ -125,16 +126,47 @@ struct ids engine_eos(void)
 /* Options that were given and are not among those that every recipe has, as JSON texts. */
 static bool append_given(const struct arguments *a, struct bytes *out, struct error *error)
 {
+    static const enum option_id wishes[] = {OPTION_SIZE, OPTION_LIMIT, OPTION_PALETTE, OPTION_TILE, OPTION_SYMMETRY, OPTION_OUTLINE, OPTION_BACKGROUND, OPTION_BEST_OF, OPTION_ROWS, OPTION_BOX,
+                                            OPTION_MASK, OPTION_STRENGTH};
     static const enum option_id always[] = {OPTION_DO_SAMPLE, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_GUIDANCE_SCALE};
     for (int id = 0; id < OPTIONS; id++) {
         const struct option_value *v = &a->option[id];
-        bool known = !v->given || !option_is_field((enum option_id)id);
+        bool told = option_is_field((enum option_id)id);
+        for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) told = told || id == (int)wishes[i];
+        bool known = !v->given || !told;
         for (size_t i = 0; i < sizeof always / sizeof *always; i++) known = known || id == (int)always[i];
         if (known) continue;
         if (!bytes_append_byte(out, ',', error) || !json_quote(out, option_name((enum option_id)id), strlen(option_name((enum option_id)id)), error) ||
             !bytes_append_byte(out, ':', error) || !json_quote(out, v->text, strlen(v->text), error)) return false;
     }
     return true;
+}
+
+static int scale_of(const struct arguments *a, bool small)
+{
+    int scale = (int)a->option[OPTION_SCALE].number;
+    return scale <= 1 ? 1 : scale * (small ? 2 : 1);
+}
+
+/* The steps behind the codes for these ids: the order's, with the exact colours for those that were sent. A view. */
+static bool finish_of(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct image_finish *out, struct error *error)
+{
+    struct ids local = {0};
+    *out = o->picture == NULL ? (struct image_finish){0} : o->picture->finish;
+    if (o->picture == NULL || o->picture->wishes.colours == 0) return true;
+    bool ok = vocabulary_local(ids, n, e->vocabulary.image_first, codes_vocabulary(e->vocabulary.codes), &local, error);
+    if (ok) out->colours = codes_wishes_exact(e->vocabulary.codes, &o->picture->wishes, local.id, local.n, out->colour);
+    ids_free(&local);
+    return ok;
+}
+
+static bool recipe_picture(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct bytes *out, struct error *error)
+{
+    struct image_finish finish;
+    if (o->kind != MODALITY_IMAGE) return true;
+    int scale = o->scale > 0 || !e->a->option[OPTION_SCALE].given ? o->scale : scale_of(e->a, n > 0 && ids[0] == e->vocabulary.image_first + 1);
+    if (!finish_of(e, o, ids, n, &finish, error) || (scale > 0 && !bytes_printf(out, error, ",\"scale\":%d", scale))) return false;
+    return image_finish_none(&finish) || (bytes_append_text(out, ",\"finish\":", error) && image_finish_print(&finish, out, error));
 }
 
 bool engine_recipe(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct bytes *out, struct error *error)
@@ -145,8 +177,8 @@ bool engine_recipe(const struct engine *e, const struct engine_order *o, const i
               json_quote(out, prompt, strlen(prompt), error) &&
               bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g",
                            (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->options->guidance_scale) &&
-              append_given(e->a, out, error) && bytes_append_byte(out, '}', error) &&
-              (o->wishes == NULL || controls_recipe(o->wishes, out, error)) && bytes_printf(out, error, ",\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
+              append_given(e->a, out, error) && bytes_append_byte(out, '}', error) && (o->wishes == NULL || controls_recipe(o->wishes, out, error)) && recipe_picture(e, o, ids, n, out, error) &&
+              bytes_printf(out, error, ",\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
     for (size_t i = 0; ok && i < n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids[i]);
     return ok && bytes_append_text(out, "]}", error);
 }
@@ -186,9 +218,9 @@ static bool add_before(const struct engine *e, const struct music_order *music, 
 static bool prepare(struct engine *e, const struct engine_order *o, struct making *m, struct generate_request *q, struct error *error)
 {
     size_t room = (size_t)e->model.config.T, picture = CODES_PATTERNS + CODES_COLOURS_MOST + 4;
-    m->constraint = modality_constraint(&m->state, &e->vocabulary, o->kind);
+    m->constraint = o->picture != NULL ? modality_constraint_wishes(&m->state, &e->vocabulary, &o->picture->wishes) : modality_constraint(&m->state, &e->vocabulary, o->kind);
     m->options = *o->options;                                  /* a view */
-    m->options.sampling.seed = o->seed, m->options.sampling.eos = engine_eos();
+    m->options.sampling.seed = o->seed + 1000003 * (uint64_t)o->candidate, m->options.sampling.eos = engine_eos();
     if (!form_prompt(&e->vocabulary, o->kind, o->prompt, &m->prompt, error) || !form_prompt(&e->vocabulary, o->kind, o->negative, &m->negative, error)) return false;
     size_t head = m->prompt.n;
     if (o->music != NULL && !(add_before(e, o->music, &m->prompt, error) && add_before(e, o->music, &m->negative, error))) return false;
@@ -210,9 +242,12 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
     const int32_t *ids = m->made.id + m->head;
     size_t n = m->made.n - m->head;
     if (n > 0 && ids[n - 1] == SPECIAL_EOS) n--;
-    bool ok = modality->decode(&e->vocabulary, ids, n, out, error);
-    if (ok && o->wishes != NULL) controls_set_tempo(&out->score, o->wishes->quarters);
-    return ok && engine_recipe(e, o, ids, n, &out->recipe, error) &&
+    if (o->picture != NULL) {
+        struct image_finish finish;                            /* a view */
+        if (!finish_of(e, o, ids, n, &finish, error) || !image_decode(&e->vocabulary, ids, n, &finish, &out->sprite, error)) return false;
+    } else if (!modality->decode(&e->vocabulary, ids, n, out, error)) return false;
+    if (o->wishes != NULL) controls_set_tempo(&out->score, o->wishes->quarters);
+    return ids_append_many(&out->ids, ids, n, error) && engine_recipe(e, o, ids, n, &out->recipe, error) &&
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }
 
@@ -275,26 +310,64 @@ bool engine_may_write(const struct arguments *a, const char *path, struct error 
     return error_set(error, ERROR_IO, "%s: is there already; --overwrite replaces it", path);
 }
 
+int engine_scale(const struct arguments *a, const struct sprite *sprite) { return scale_of(a, sprite->width == SPRITE_SIDE / 2 && sprite->height == SPRITE_SIDE / 2); }
+
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error)
+{
+    return engine_write_picture(a, piece, path, parameters, piece->kind == MODALITY_IMAGE ? engine_scale(a, &piece->sprite) : 1, error);
+}
+
+bool engine_write_picture(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, int scale, struct error *error)
 {
     struct bytes out = {0};
     struct piece shown = *piece;                              /* a view: only the score's recipe differs */
     char *recipe = piece->recipe.n > 0 ? (char *)piece->recipe.data : NULL;
     if (piece->kind == MODALITY_MUSIC && recipe != NULL) shown.score.recipe = recipe;
-    struct modality_write how = {.scale = (int)a->option[OPTION_SCALE].number < 1 ? 1 : (int)a->option[OPTION_SCALE].number,
-        .soundfont = a->option[OPTION_SOUNDFONT].text, .parameters = parameters};
+    struct modality_write how = {.scale = scale, .soundfont = a->option[OPTION_SOUNDFONT].text, .parameters = parameters};
     bool ok = engine_may_write(a, path, error) && modality_of(piece->kind)->write(&shown, file_extension(path), &how, &out, error) && file_write(path, out.data, out.n, error);
     bytes_free(&out);
     return ok;
 }
 
-void engine_preview(const struct sprite *sprite)
+static bool likelihood(const struct engine *e, const struct ids *left, const struct ids *right, double *out, struct error *error)
+{
+    return infill_score(&e->runner, left->id, left->n, right->id, right->n, out, error);
+}
+
+bool engine_likelihood(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
+{
+    struct ids left = {0};
+    bool ok = form_prompt(&e->vocabulary, MODALITY_IMAGE, prompt, &left, error) && likelihood(e, &left, payload, out, error);
+    ids_free(&left);
+    return ok;
+}
+
+bool engine_likelihood_of_prompt(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
+{
+    struct ids left = {0}, words = {0};
+    bool ok = form_describe(&e->vocabulary, MODALITY_IMAGE, payload->id, payload->n, &left, error) && form_words(&e->vocabulary, prompt, &words, error) &&
+              ids_append(&words, SPECIAL_EOS, error) && likelihood(e, &left, &words, out, error);
+    ids_free(&left), ids_free(&words);
+    return ok;
+}
+
+/* The way that was asked for, or half blocks in the colours that the terminal tells of. */
+static enum preview_kind preview_kind(const struct option_value *asked)
+{
+    const char *depth = getenv("COLORTERM");
+    bool truecolour = depth != NULL && (strcmp(depth, "truecolor") == 0 || strcmp(depth, "24bit") == 0);
+    if (asked->text != NULL && strcmp(asked->text, "sixel") == 0) return PREVIEW_SIXEL;
+    if (asked->text != NULL && strcmp(asked->text, "kitty") == 0) return PREVIEW_KITTY;
+    return truecolour ? PREVIEW_TRUE_COLOUR : PREVIEW_256_COLOURS;
+}
+
+void engine_preview(const struct arguments *a, const struct sprite *sprite)
 {
     struct bytes text = {0};
     struct error ignored = {0};
-    const char *depth = getenv("COLORTERM");
-    bool truecolour = depth != NULL && (strcmp(depth, "truecolor") == 0 || strcmp(depth, "24bit") == 0);
-    if (isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && preview_print(sprite, truecolour ? PREVIEW_TRUE_COLOUR : PREVIEW_256_COLOURS, &text, &ignored))
-        fputs(bytes_text(&text), stdout);
+    const struct option_value *asked = &a->option[OPTION_PREVIEW];
+    if (a->option[OPTION_NO_PREVIEW].given || (asked->given && strcmp(asked->text, "none") == 0)) return;
+    if (!asked->given && (!isatty(STDOUT_FILENO) || getenv("NO_COLOR") != NULL)) return;
+    if (preview_print(sprite, preview_kind(asked), &text, &ignored)) fwrite(text.data, 1, text.n, stdout);
     bytes_free(&text);
 }

@@ -8,6 +8,7 @@
 
 #include "app/controls.h"
 #include "app/decoding.h"
+#include "modalities/image.h"
 
 struct engine {
     const struct arguments *a;
@@ -31,6 +32,9 @@ uint64_t engine_seed(const struct arguments *a);
 /* The end of a triptych's pieces, to be lent to options. */
 struct ids engine_eos(void);
 
+/* What is asked of a picture beside its prompt. The exact colours of the finish are filled in by what is sampled. */
+struct picture_order { struct codes_wishes wishes; struct image_finish finish; };
+
 /* What is asked of one piece. */
 struct engine_order {
     enum modality_kind kind;
@@ -39,6 +43,9 @@ struct engine_order {
     const struct generation *options;
     const struct music_wishes *wishes; /* of music, or NULL */
     const struct music_order *music;   /* bars before, script; or NULL. Room, wishes and what is taken are each piece's own */
+    const struct picture_order *picture;   /* or NULL */
+    int candidate;                         /* of those for one seed: each draws other numbers */
+    int scale;                             /* of a picture's file, told in the recipe; 0: the usual one */
 };
 
 /* Sample n pieces side by side, each as it would be alone, with their recipes; they differ in seed and prompt only. */
@@ -55,10 +62,20 @@ bool engine_recipe(const struct engine *engine, const struct engine_order *order
 /* Write a piece to a file by its extension; refuses to replace files without --overwrite. */
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error);
 
+/* The scale for a picture when --scale N is asked for: 16 x 16 art is drawn twice as large, so that all have one size. */
+int engine_scale(const struct arguments *a, const struct sprite *sprite);
+
+/* engine_write for a picture at exactly this scale. */
+bool engine_write_picture(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, int scale, struct error *error);
+
+/* Log-likelihood of a picture's payload behind its prompt; and of the prompt behind the picture (the reverse form). */
+bool engine_likelihood(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
+bool engine_likelihood_of_prompt(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
+
 /* True when `path` may be written (it is not there, or --overwrite). */
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error);
 
-/* Show a picture on the terminal, when stdout is one. */
-void engine_preview(const struct sprite *sprite);
+/* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. */
+void engine_preview(const struct arguments *a, const struct sprite *sprite);
 
 #endif

@@ -2,6 +2,7 @@
  * that learned it is also asked directly, with both sides in view (forms.h). */
 #include "app/fill.h"
 #include "app/make.h"
+#include "app/picture.h"
 #include "app/tune.h"
 #include "core/file.h"
 #include "core/infill.h"
@@ -170,6 +171,7 @@ bool verb_fill(const struct arguments *a, struct error *error)
     char path[PATH_MAX];
     int count = (int)a->option[OPTION_COUNT].number;
     bool to_file = a->option[OPTION_OUTPUT].text != NULL;
+    if (a->words > 0 && strstr(a->word[0], FILL_MARK) == NULL && modality_of_path(a->word[0]) == &modality_image) return picture_fill(a, error);
     if (a->words != 1) return error_set(error, ERROR_USAGE, "%d texts; one, in quotes or a file, is wanted", a->words);
     if (strstr(a->word[0], FILL_MARK) == NULL && modality_of_path(a->word[0]) == &modality_music) {
         if (!a->option[OPTION_BARS].given) return error_set(error, ERROR_USAGE, "--bars is missing; the bars to fill, as 5-8, are wanted");

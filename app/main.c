@@ -2,6 +2,7 @@
  * 0 ok, 1 failed, 2 the command line is wrong. */
 #include "app/app.h"
 #include "app/fill.h"
+#include "app/picture.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,12 +18,15 @@ static const struct verb {
 } VERBS[] = {
     {"compose", verb_compose, FOR_COMPOSE, "\"IDEA\"", "a text, a melody and a picture from one idea"},
     {"write", verb_write, FOR_WRITE, "[\"PROMPT\"]", "continue a text"},
-    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text; bars of a tune (--bars 5-8)"},
+    {"fill", verb_fill, FOR_FILL, "\"TEXT WITH <fill>\"|FILE", "complete the holes of a text; bars of a tune (--bars 5-8); a box of a picture (--box X,Y,W,H)"},
     {"play", verb_play, FOR_PLAY, "[\"PROMPT\"]", "a melody: .mid, .abc, .wav, .flac, .ogg or .png by -o's extension"},
     {"draw", verb_draw, FOR_DRAW, "[\"PROMPT\"]", "a pixel-art picture: .png"},
-    {"continue", verb_continue, FOR_CONTINUE, "FILE", "go on with a tune (.mid, .abc): --bars N more"},
-    {"vary", verb_vary, FOR_VARY, "FILE", "a variation of a tune: the same form, changed notes"},
+    {"continue", verb_continue, FOR_CONTINUE, "FILE", "go on with a tune (.mid, .abc): --bars N more; with a picture from its top part (.png): --rows N"},
+    {"vary", verb_vary, FOR_VARY, "FILE", "a variation of a tune: the same form, changed notes; of a picture: some of it anew"},
     {"harmonise", verb_harmonise, FOR_HARMONISE, "FILE", "an accompaniment to a tune"},
+    {"recolour", verb_recolour, FOR_RECOLOUR, "FILE.png --palette FILE", "a picture in the colours of a palette"},
+    {"sheet", verb_sheet, FOR_SHEET, "FILES... -o SHEET.png", "a sprite sheet with its JSON"},
+    {"frames", verb_frames, FOR_FRAMES, "FILE.png", "a short idle animation: a sheet with its JSON, and a .gif"},
     {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},
     {"train", verb_train, FOR_TRAIN, "--data PATH[=WEIGHT]... --out DIR", "train tokenizers and a model from your files"},
     {"eval", verb_eval, FOR_EVAL, "--data PATH...", "bits a token, byte, note and pixel on a split"},

@@ -1,4 +1,4 @@
-/* play and draw: one piece (or --count of them) of one modality from a prompt that may be empty; and what write shares with them. */
+/* play: one tune (or --count of them) from a prompt that may be empty; and what the other verbs that make pieces share with it. */
 #include "app/make.h"
 #include "app/tune_show.h"
 #include "core/file.h"
@@ -13,7 +13,7 @@
 static const struct { const char *verb, *extension; struct decoding_defaults defaults; } KINDS[MODALITIES] = {
     [MODALITY_TEXT] = {"write", ".txt", {0}},
     [MODALITY_MUSIC] = {"play", ".mid", {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true}},
-    [MODALITY_IMAGE] = {"draw", ".png", {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true}},
+    [MODALITY_IMAGE] = {"draw", ".png", {0}},
 };
 
 bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
@@ -39,11 +39,20 @@ bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed
     return make_path_named(a, kind, KINDS[kind].verb, seed, count, path, error);
 }
 
-/* The text that image viewers show (the form of AUTOMATIC1111). */
-static void parameters_of(const struct engine *e, const struct engine_order *o, char text[600])
+bool make_parameters(const struct piece *piece, char text[MAKE_PARAMETERS], struct error *error)
 {
-    snprintf(text, 600, "%.300s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %llu, Size: 32x32, Model hash: %s, Model: triptych, Version: %s", o->prompt == NULL ? "" : o->prompt,
-             o->options->sampling.top_k, o->options->sampling.top_p, o->options->guidance_scale, (unsigned long long)o->seed, e->model_hash, TRIPTYCH_VERSION);
+    int64_t top_k;
+    double top_p, guidance, seed;
+    const char *prompt, *hash, *version;
+    cJSON *root = json_parse(piece->recipe.data, piece->recipe.n, error);
+    const cJSON *options = json_member(root, "options");
+    bool ok = root != NULL && json_string(root, "prompt", &prompt, error) && json_string(root, "model", &hash, error) && json_string(root, "triptych", &version, error) &&
+              json_number(root, "seed", 0, 1.9e19, &seed, error) && json_integer(options, "top_k", 0, INT32_MAX, &top_k, error) &&
+              json_number(options, "top_p", 0, 1, &top_p, error) && json_number(options, "guidance_scale", 0, 1000, &guidance, error);
+    if (ok) snprintf(text, MAKE_PARAMETERS, "%.300s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %.0f, Size: %dx%d, Model hash: %.20s, Model: triptych, Version: %.20s", prompt, (int)top_k, top_p, guidance,
+                     seed, piece->sprite.width, piece->sprite.height, hash, version);
+    cJSON_Delete(root);
+    return ok;
 }
 
 bool make_tell(const struct arguments *a, const struct engine_order *o, const struct piece *piece, const char *path, struct error *error)
@@ -51,7 +60,7 @@ bool make_tell(const struct arguments *a, const struct engine_order *o, const st
     if (o->kind == MODALITY_MUSIC && !show_roll(a, piece, a->option[OPTION_COUNT].number > 1 ? o->seed : 0, error)) return false;
     if (!a->option[OPTION_JSON].given) {
         if (o->kind == MODALITY_MUSIC) show_preview(a, &piece->score);
-        if (o->kind == MODALITY_IMAGE && !a->option[OPTION_NO_PREVIEW].given) engine_preview(&piece->sprite);
+        if (o->kind == MODALITY_IMAGE) engine_preview(a, &piece->sprite);
         return printf("%s\n", path) > 0 && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
     }
     struct bytes line = {0};
@@ -67,13 +76,12 @@ static bool make_some(struct engine *e, const struct engine_order *first, int n,
 {
     struct piece *pieces = mem_alloc((size_t)n, sizeof *pieces, error);
     struct engine_order *orders = mem_alloc((size_t)n, sizeof *orders, error);
-    char path[PATH_MAX], parameters[600];
+    char path[PATH_MAX];
     bool ok = pieces != NULL && orders != NULL;
     for (int i = 0; ok && i < n; i++) orders[i] = *first, orders[i].seed += (uint64_t)i;
     ok = ok && engine_make(e, orders, n, pieces, error);
     for (int i = 0; ok && i < n; i++) {
-        parameters_of(e, &orders[i], parameters);
-        ok = make_path(e->a, first->kind, orders[i].seed, count, path, error) && engine_write(e->a, &pieces[i], path, parameters, error) && make_tell(e->a, &orders[i], &pieces[i], path, error);
+        ok = make_path(e->a, first->kind, orders[i].seed, count, path, error) && engine_write(e->a, &pieces[i], path, NULL, error) && make_tell(e->a, &orders[i], &pieces[i], path, error);
     }
     for (int i = 0; pieces != NULL && i < n; i++) piece_free(&pieces[i]);
     mem_free(pieces), mem_free(orders);
@@ -106,4 +114,3 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
 }
 
 bool verb_play(const struct arguments *a, struct error *error) { return verb_make(a, MODALITY_MUSIC, error); }
-bool verb_draw(const struct arguments *a, struct error *error) { return verb_make(a, MODALITY_IMAGE, error); }

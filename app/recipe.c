@@ -1,5 +1,5 @@
 /* recipe: what made this file; redo: make it again, exactly, from the ids in its recipe; models: what is at hand. */
-#include "app/engine.h"
+#include "app/make.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "outputs/wav.h"
@@ -69,7 +69,8 @@ static void print_members(const cJSON *root)
         else if (cJSON_IsNumber(item)) printf("%-11s %.17g\n", item->string, item->valuedouble);
         else if (cJSON_IsObject(item)) {
             char *text = cJSON_PrintUnformatted(item);
-            printf("%-11s %s\n", item->string, text == NULL ? "" : text);
+            size_t n = text == NULL ? 0 : strlen(text);
+            printf("%-11s %.400s%s\n", item->string, text == NULL ? "" : text, n > 400 ? "…" : "");
             cJSON_free(text);
         }
     }
@@ -128,21 +129,40 @@ static bool redo_text(const struct engine *e, const char *verb, const char *prom
     return true;
 }
 
+/* A picture with its finishing steps; *scale stays 0 where the usual one was taken or --scale asks for another. */
+static bool redo_picture(const struct engine *e, const cJSON *root, const struct ids *ids, struct sprite *out, int *scale, struct error *error)
+{
+    struct image_finish finish;
+    int64_t told = 0;
+    if (json_member(root, "scale") != NULL && !json_integer(root, "scale", 1, 64, &told, error)) return false;
+    if (!e->a->option[OPTION_SCALE].given) *scale = (int)told;
+    bool ok = image_finish_read(json_member(root, "finish"), &finish, error) && image_decode(&e->vocabulary, ids->id, ids->n, &finish, out, error);
+    image_finish_free(&finish);
+    return ok;
+}
+
 static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe, const char *path, struct error *error)
 {
-    const char *hash, *modality, *verb, *prompt;
+    const char *hash, *modality, *verb = "", *prompt;
     struct ids ids = {0};
     struct piece piece = {0};
+    int scale = 0;
     bool ok = json_string(root, "vocabulary", &hash, error) && json_string(root, "modality", &modality, error) && json_string(root, "verb", &verb, error) &&
               json_string(root, "prompt", &prompt, error) && kind_of(modality, &piece.kind, error) && read_ids(root, &ids, error);
     if (ok && strcmp(hash, e->vocabulary_hash) != 0)
         ok = error_set(error, ERROR_INPUT, "recipe: made with vocabulary %.16s, this model has %s; the model that made the file is wanted (--model)", hash, e->vocabulary_hash);
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);
+    else if (ok && piece.kind == MODALITY_IMAGE) ok = redo_picture(e, root, &ids, &piece.sprite, &scale, error);
     else if (ok) ok = modality_of(piece.kind)->decode(&e->vocabulary, ids.id, ids.n, &piece, error);
     const cJSON *tempo = json_member(json_member(root, "controls"), "tempo");
     if (ok && piece.kind == MODALITY_MUSIC && cJSON_IsNumber(tempo) && tempo->valuedouble >= 20 && tempo->valuedouble <= 320) controls_set_tempo(&piece.score, tempo->valuedouble);
     if (ok && piece.kind == MODALITY_MUSIC && prompt[0] != '\0') ok = score_set_title(&piece.score, prompt, error);
-    ok = ok && bytes_append(&piece.recipe, recipe->data, recipe->n, error) && engine_write(e->a, &piece, path, piece.kind == MODALITY_IMAGE ? prompt : NULL, error);
+    ok = ok && bytes_append(&piece.recipe, recipe->data, recipe->n, error);
+    char parameters[MAKE_PARAMETERS];
+    bool composed = strcmp(verb, "compose") == 0;
+    if (ok && piece.kind == MODALITY_IMAGE && !composed) ok = make_parameters(&piece, parameters, error);
+    const char *about = piece.kind != MODALITY_IMAGE ? NULL : composed ? prompt : parameters;
+    ok = ok && (scale > 0 ? engine_write_picture(e->a, &piece, path, about, scale, error) : engine_write(e->a, &piece, path, about, error));
     if (ok) printf("%s\n", path);
     ids_free(&ids);
     piece_free(&piece);

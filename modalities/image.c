@@ -35,9 +35,7 @@ static bool write(const struct piece *piece, const char *extension, const struct
 {
     struct sprite scaled = {0};
     (void)extension;
-    /* 16 x 16 art is drawn twice as large, so that all pictures of one scale have one size */
-    int scale = how->scale * (piece->sprite.width == SPRITE_SIDE / 2 && how->scale > 1 ? 2 : 1);
-    bool ok = sprite_scale(&piece->sprite, scale, &scaled, error) &&
+    bool ok = sprite_scale(&piece->sprite, how->scale, &scaled, error) &&
               png_write_sprite(&scaled, piece->recipe.n > 0 ? bytes_text(&piece->recipe) : NULL, how->parameters, out, error);
     sprite_free(&scaled);
     return ok;

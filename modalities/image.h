@@ -7,7 +7,7 @@
  *
  * `palette` holds the exact colours for those that the ids send, in their order. `kept` is the picture that was edited, as the window
  * of the codes' 32 x 32 (16 x 16 for doubled art) that it took up: a row of text for each row of pixels, eight hexadecimal digits
- * (red, green, blue, alpha) for a pixel that stays and a dot for one that the codes paint.
+ * (red, green, blue, alpha) for a pixel that stays ('-' where all are 0) and a dot for one that the codes paint.
  */
 #ifndef MODALITIES_IMAGE_H
 #define MODALITIES_IMAGE_H

@@ -104,7 +104,8 @@ static bool print_kept(const struct image_finish *f, struct bytes *out, struct e
         ok = bytes_append_text(out, y ? ",\"" : "\"", error);
         for (int x = 0; ok && x < f->base.width; x++) {
             const uint8_t *p = pixel(&f->base, x, y);
-            ok = f->keep[y * f->base.width + x] ? bytes_printf(out, error, "%02x%02x%02x%02x", p[0], p[1], p[2], p[3]) : bytes_append_byte(out, '.', error);
+            if (f->keep[y * f->base.width + x] && memcmp(p, "\0\0\0\0", 4) == 0) ok = bytes_append_byte(out, '-', error);
+            else ok = f->keep[y * f->base.width + x] ? bytes_printf(out, error, "%02x%02x%02x%02x", p[0], p[1], p[2], p[3]) : bytes_append_byte(out, '.', error);
         }
         ok = ok && bytes_append_byte(out, '"', error);
     }
@@ -146,6 +147,7 @@ static bool read_row(const char *text, int width, uint8_t *rgba, uint8_t *keep)
 {
     for (int x = 0; x < width; x++) {
         if (*text == '.') text++;
+        else if (*text == '-') keep[x] = 1, text++;
         else if (read_hex(text, rgba + 4 * x, 4)) keep[x] = 1, text += 8;
         else return false;
     }

@@ -14,6 +14,7 @@ void piece_free(struct piece *piece)
     score_free(&piece->score);
     sprite_free(&piece->sprite);
     bytes_free(&piece->recipe);
+    ids_free(&piece->ids);
     *piece = (struct piece){0};
 }
 

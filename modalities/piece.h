@@ -3,6 +3,7 @@
 #define MODALITIES_PIECE_H
 
 #include "core/bytes.h"
+#include "core/ids.h"
 #include "outputs/score.h"
 #include "outputs/sprite.h"
 
@@ -14,6 +15,7 @@ struct piece {
     struct score score;      /* MODALITY_MUSIC */
     struct sprite sprite;    /* MODALITY_IMAGE: at its own size */
     struct bytes recipe;     /* JSON that came with the file or goes with it; may be empty */
+    struct ids ids;          /* the payload that it was made from; may be empty */
 };
 
 void piece_free(struct piece *piece);

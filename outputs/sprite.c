@@ -144,3 +144,9 @@ bool sprite_fit(const struct sprite *in, struct sprite *out, char word[80], stru
     if (ok) harden(out);
     return ok;
 }
+
+bool sprite_reduce(const struct sprite *in, struct sprite *out, int *factor, struct error *error)
+{
+    *factor = in->width == SPRITE_SIDE && in->height == SPRITE_SIDE ? (sprite_is_doubled(in) ? 2 : 1) : scaled_by(in);
+    return thin(in, *factor, out, error);
+}

@@ -28,6 +28,10 @@ void sprite_free(struct sprite *sprite);
  * gets what was done, "" when nothing was. */
 bool sprite_fit(const struct sprite *in, struct sprite *out, char word[80], struct error *error);
 
+/* Scaled-up pixel art at its own size, pixel for pixel, alpha as it is; *factor by which it was scaled. Pictures that are none come back as they
+ * are with factor 1. Doubled art of 32 x 32 becomes 16 x 16. */
+bool sprite_reduce(const struct sprite *in, struct sprite *out, int *factor, struct error *error);
+
 /* True when a 32 x 32 picture is 16 x 16 art with every pixel doubled. */
 bool sprite_is_doubled(const struct sprite *sprite);
 

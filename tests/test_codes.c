@@ -151,6 +151,7 @@ static void random_wishes(uint64_t seed, struct codes_wishes *w)
         .symmetric = random_below(seed, 1, 4, 2), .tile_x = random_below(seed, 1, 5, 2), .tile_y = random_below(seed, 1, 6, 2), .only = random_below(seed, 1, 7, 2)};
     for (int i = 0; i < 3 * n; i++) rgb[i / 3][i % 3] = (uint8_t)random_below(seed, 2, (uint64_t)i, 256);
     if (w->only) ck_assert_msg(codes_wishes_palette(codes, w, (const uint8_t (*)[3])rgb, n, &error), "%s", error.text);
+    if (w->only && random_below(seed, 1, 8, 2)) w->least = w->limit > 0 && w->limit < w->colours ? w->limit : w->colours < 16 ? w->colours : 16;
     ck_assert_msg(codes_wishes_check(codes, w, &error), "%s", error.text);
 }
 
@@ -183,7 +184,7 @@ START_TEST(wishes_are_obeyed_whatever_is_drawn)
         sent = codes_wishes_exact(codes, &w, ids.id, ids.n, exact);
         ck_assert_msg(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])exact, sent, &s, &native, &error), "%s", error.text);
         ck_assert(w.size == 0 || native == w.size);
-        ck_assert(w.limit == 0 || sent <= w.limit);
+        ck_assert((w.limit == 0 || sent <= w.limit) && sent >= w.least);
         if (w.dark && !w.only) ck_assert_int_le(299 * exact[0][0] + 587 * exact[0][1] + 114 * exact[0][2], 80000);
         for (int i = 0; i < SPRITE_PIXELS; i++) {
             const uint8_t *p = s.rgba + 4 * i;

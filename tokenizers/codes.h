@@ -65,6 +65,7 @@ enum { CODES_ANY = -1, CODES_CLEAR = -2, CODES_OPAQUE = -3 };
 struct codes_wishes {
     int size;                             /* 32 or 16; 0: either */
     int limit;                            /* most colours; 0: 16 */
+    int least;                            /* fewest colours, of those listed (with `only`) */
     bool only;                            /* no colours but those listed */
     bool dark;                            /* the darkest colour is a dark one, fit for outlines */
     bool symmetric;                       /* the right half mirrors the left one */

@@ -34,9 +34,10 @@ void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, 
         while (at < w->colours && w->colour[at].master < i) at++;
         bool listed = at < w->colours && w->colour[at].master == i;
         colour[i] = i == next_must || (i < next_must && spare && (listed || !w->only));
+        if (w->only && listed && g->colours + w->colours - at < w->least) colour[i] = 0;       /* too few would be left */
         if (w->dark && g->colours == 0 && !w->only && codes_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
     }
-    if (musts > 0) *end = 0;
+    if (musts > 0 || g->colours < w->least) *end = 0;
 }
 
 int codes_wishes_exact(const struct codes *c, const struct codes_wishes *w, const int32_t *ids, size_t n, uint8_t rgb[CODES_COLOURS_MOST][3])
@@ -299,6 +300,7 @@ bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, str
             return error_set(error, ERROR_INPUT, "image codes: wished colours are not in the order of the palette");
     }
     if (musts > limit_of(w)) return error_set(error, ERROR_INPUT, "image codes: %d colours must stay, but at most %d are allowed", musts, limit_of(w));
+    if (w->least > (w->only ? w->colours : 0) || w->least > limit_of(w)) return error_set(error, ERROR_INPUT, "image codes: at least %d colours cannot be met", w->least);
     if (w->only && w->colours == 0) return error_set(error, ERROR_INPUT, "image codes: an empty palette; at least one colour is wanted");
     return true;
 }

@@ -1,0 +1,166 @@
+/* What the verbs of pictures share; see picture.h. */
+#include "app/picture.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "outputs/png.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct decoding_defaults PICTURE_DEFAULTS = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
+
+/* ---- wishes ---- */
+
+static const char *text_of(const struct arguments *a, enum option_id id) { return a->option[id].text == NULL ? "" : a->option[id].text; }
+
+static bool one_of(const struct arguments *a, enum option_id id, const char *const *words, const char *wanted, struct error *error)
+{
+    if (!a->option[id].given) return true;
+    for (; *words != NULL; words++)
+        if (strcmp(a->option[id].text, *words) == 0) return true;
+    return error_set(error, ERROR_USAGE, "--%s: '%.40s' is unknown; %s is wanted", option_name(id), a->option[id].text, wanted);
+}
+
+bool picture_options_check(const struct arguments *a, struct error *error)
+{
+    static const char *const sizes[] = {"16", "32", NULL}, *const tiles[] = {"x", "y", "xy", NULL}, *const symmetries[] = {"x", NULL}, *const ways[] = {"half", "sixel", "kitty", "none", NULL};
+    uint8_t rgb[3];
+    if (!one_of(a, OPTION_SIZE, sizes, "16 or 32", error) || !one_of(a, OPTION_TILE, tiles, "x, y or xy", error) || !one_of(a, OPTION_SYMMETRY, symmetries, "x", error) ||
+        !one_of(a, OPTION_PREVIEW, ways, "half, sixel, kitty or none", error)) return false;
+    const char *ground = text_of(a, OPTION_BACKGROUND);
+    bool coloured = ground[0] != '\0' && strcmp(ground, "transparent") != 0;
+    if (coloured && !image_colour(ground, rgb)) return error_set(error, ERROR_USAGE, "--background: '%.40s' is no colour; transparent or #rrggbb is wanted", ground);
+    if (a->option[OPTION_TILE].given && a->option[OPTION_OUTLINE].given) return error_set(error, ERROR_USAGE, "--tile and --outline exclude each other");
+    if (coloured && a->option[OPTION_LIMIT].given && a->option[OPTION_LIMIT].number < 2) return error_set(error, ERROR_USAGE, "--colours: 1, and --background takes one; 2 to 16 are wanted");
+    return true;
+}
+
+bool picture_wishes(const struct arguments *a, const struct codes *codes, struct picture_order *order, struct error *error)
+{
+    struct codes_wishes *w = &order->wishes;
+    struct image_finish *f = &order->finish;
+    struct palette palette;
+    const char *tile = text_of(a, OPTION_TILE), *ground = text_of(a, OPTION_BACKGROUND);
+    *order = (struct picture_order){0};
+    w->size = a->option[OPTION_SIZE].given ? (int)a->option[OPTION_SIZE].number : 0;
+    w->tile_x = strchr(tile, 'x') != NULL, w->tile_y = strchr(tile, 'y') != NULL;
+    w->symmetric = a->option[OPTION_SYMMETRY].given;
+    w->dark = f->outline = a->option[OPTION_OUTLINE].given;
+    f->background = ground[0] != '\0' && image_colour(ground, f->ground);
+    if (a->option[OPTION_LIMIT].given) w->limit = (int)a->option[OPTION_LIMIT].number - f->background;
+    if (!a->option[OPTION_PALETTE].given) return true;
+    w->only = true;
+    if (!palette_read(a->option[OPTION_PALETTE].text, &palette, error)) return false;
+    if (f->background && !palette_has(&palette, f->ground))
+        return error_set(error, ERROR_USAGE, "--background: %.20s is not in %.200s; a colour of the palette is wanted", ground, a->option[OPTION_PALETTE].text);
+    if (!codes_wishes_palette(codes, w, (const uint8_t (*)[3])palette.rgb, palette.n, error)) return false;
+    int limit = w->limit > 0 ? w->limit : CODES_COLOURS_MOST;
+    w->least = w->colours < limit ? w->colours : limit;        /* else a single colour would often be the likeliest choice */
+    return codes_wishes_check(codes, w, error);
+}
+
+/* ---- a user's picture ---- */
+
+void canvas_free(struct canvas *c)
+{
+    sprite_free(&c->art), sprite_free(&c->full);
+    *c = (struct canvas){0};
+}
+
+static bool fit(const char *path, struct sprite *whole, struct canvas *c, struct error *error)
+{
+    char word[80];
+    c->file_width = whole->width, c->file_height = whole->height;
+    if (!sprite_reduce(whole, &c->art, &c->factor, error) || !sprite_fit(whole, &c->full, word, error)) return false;
+    if (c->art.width > SPRITE_SIDE || c->art.height > SPRITE_SIDE) {
+        sprite_free(&c->art);
+        c->factor = 1;
+        if (!sprite_init(&c->art, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
+        memcpy(c->art.rgba, c->full.rgba, 4 * SPRITE_PIXELS);
+        app_say("%s: %s", path, word);
+    }
+    c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
+    if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
+    return true;
+}
+
+bool canvas_read(const char *path, struct canvas *c, struct error *error)
+{
+    struct bytes data = {0};
+    struct sprite whole = {0};
+    *c = (struct canvas){0};
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &whole, NULL, error) || error_prefix(error, "%s", path)) && fit(path, &whole, c, error);
+    sprite_free(&whole);
+    bytes_free(&data);
+    if (!ok) canvas_free(c);
+    return ok;
+}
+
+bool canvas_order(const struct canvas *c, const struct codes *codes, const uint8_t *keep, bool more, int16_t *want, struct picture_order *order, struct error *error)
+{
+    uint8_t stays[SPRITE_PIXELS];
+    struct image_finish *f = &order->finish;
+    struct codes_wishes *w = &order->wishes;
+    *order = (struct picture_order){0};
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        int unit = c->doubled ? 2 : 1, x = i % SPRITE_SIDE / unit - c->x, y = i / SPRITE_SIDE / unit - c->y;
+        bool inside = x >= 0 && y >= 0 && x < c->art.width && y < c->art.height;
+        stays[i] = !inside || keep[y * c->art.width + x];
+    }
+    if (!codes_wishes_sprite(codes, w, &c->full, stays, !more, want, error)) return false;
+    w->size = c->doubled ? 16 : 32;
+    w->only = !more && w->colours > 0;
+    w->want = want;
+    f->x = c->x, f->y = c->y;
+    size_t n = (size_t)c->art.width * (size_t)c->art.height;
+    if (!sprite_init(&f->base, c->art.width, c->art.height, error) || (f->keep = mem_alloc(n, 1, error)) == NULL) return false;
+    memcpy(f->base.rgba, c->art.rgba, 4 * n);
+    memcpy(f->keep, keep, n);
+    return codes_wishes_check(codes, w, error);
+}
+
+/* ---- the best of several ---- */
+
+bool picture_rank_whole(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
+{
+    return engine_likelihood(e, o->prompt, payload, out, error);
+}
+
+bool picture_rank_prompt(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
+{
+    *out = 0;
+    return o->prompt == NULL || o->prompt[0] == '\0' || engine_likelihood_of_prompt(e, o->prompt, payload, out, error);
+}
+
+/* Keep a made piece if it is better than the one for its order so far; what is not kept is freed. */
+static bool keep_better(struct engine *e, const struct engine_order *o, picture_rank *rank, struct piece *made, struct piece *best, double *score, struct error *error)
+{
+    double own = 0;
+    if (rank != NULL && !rank(e, o, &made->ids, &own, error)) return false;
+    if (best->ids.n > 0 && own <= *score) { piece_free(made); return true; }
+    piece_free(best);
+    *best = *made, *score = own;
+    *made = (struct piece){0};
+    return true;
+}
+
+bool picture_best(struct engine *e, const struct engine_order *first, int n, int candidates, picture_rank *rank, struct piece *out, struct error *error)
+{
+    int total = n * candidates, most = engine_batch(e, MODALITY_IMAGE);
+    struct piece *made = mem_alloc((size_t)most, sizeof *made, error);
+    struct engine_order *orders = mem_alloc((size_t)most, sizeof *orders, error);
+    double *score = mem_alloc((size_t)n, sizeof *score, error);
+    bool ok = made != NULL && orders != NULL && score != NULL;
+    for (int i = 0; i < n; i++) out[i] = (struct piece){0};
+    for (int done = 0, some; ok && done < total && !app_stop; done += some) {
+        some = total - done < most ? total - done : most;
+        for (int i = 0; i < some; i++) orders[i] = first[(done + i) / candidates], orders[i].candidate = (done + i) % candidates;
+        ok = engine_make(e, orders, some, made, error);
+        for (int i = 0; ok && i < some; i++) ok = keep_better(e, &orders[i], candidates > 1 ? rank : NULL, &made[i], &out[(done + i) / candidates], &score[(done + i) / candidates], error);
+        for (int i = 0; i < some; i++) piece_free(&made[i]);
+    }
+    if (ok && app_stop) ok = error_set(error, ERROR_STOPPED, "stopped");
+    mem_free(made), mem_free(orders), mem_free(score);
+    for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);
+    return ok;
+}

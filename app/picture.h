@@ -1,0 +1,43 @@
+/* What the verbs of pictures share: wishes from the command line, a user's picture as the codes see it, the best of several. */
+#ifndef APP_PICTURE_H
+#define APP_PICTURE_H
+
+#include "app/engine.h"
+#include "outputs/palette.h"
+
+/* Verbs on a user's picture; each takes a .png and an optional prompt. */
+bool picture_continue(const struct arguments *a, struct error *error);
+bool picture_vary(const struct arguments *a, struct error *error);
+bool picture_fill(const struct arguments *a, struct error *error);
+
+extern const struct decoding_defaults PICTURE_DEFAULTS;
+
+/* Check what needs no model; then read --size … --background into an order. *order is to be freed with image_finish_free(&order->finish). */
+bool picture_wishes(const struct arguments *a, const struct codes *codes, struct picture_order *order, struct error *error);
+bool picture_options_check(const struct arguments *a, struct error *error);
+
+/* A picture of a user: its art at its own size, and that on the 32 x 32 pixels of the codes. */
+struct canvas {
+    struct sprite art;      /* scaled-up art reduced; larger pictures averaged down: at most 32 x 32 */
+    struct sprite full;     /* 32 x 32 with hard alpha, what is encoded */
+    bool doubled;           /* art of 16 x 16 */
+    int x, y;               /* of the art's first pixel on the codes' grid of 32 x 32 (0 when doubled) */
+    int factor;             /* pixels of the file for each of the art, 1 when it was averaged down */
+    int file_width, file_height;
+};
+bool canvas_read(const char *path, struct canvas *canvas, struct error *error);     /* what was done to fit it is told on stderr */
+void canvas_free(struct canvas *canvas);
+
+/* The order that redraws the art's pixels whose keep (art.height, art.width) is 0 and leaves the others exactly as they are. `more`: other colours
+ * than the picture's may come in. `want` (SPRITE_PIXELS) is filled and lent to the order. */
+bool canvas_order(const struct canvas *canvas, const struct codes *codes, const uint8_t *keep, bool more, int16_t *want, struct picture_order *order, struct error *error);
+
+/* Log-likelihood by which candidates are ranked. */
+typedef bool picture_rank(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+bool picture_rank_whole(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+bool picture_rank_prompt(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+
+/* Make `candidates` for each of n orders, side by side, and keep the best ones. With one candidate nothing is ranked. */
+bool picture_best(struct engine *engine, const struct engine_order *orders, int n, int candidates, picture_rank *rank, struct piece *out, struct error *error);
+
+#endif

@@ -1,0 +1,164 @@
+/* continue, vary and fill for pictures: some pixels of a user's picture are drawn anew under the grammar, all others stay as they are,
+ * pixel for pixel. The model sees what comes before a place in the order of rows; what lies below is seen by the ranking: of several
+ * candidates the one is kept whose whole picture is likeliest. */
+#include "app/make.h"
+#include "app/picture.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/random.h"
+#include "outputs/png.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANDIDATES = 8, LATTICE = 4 };
+
+/* Which pixels of the art stay (keep: 1), for the piece with this seed. */
+typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);
+
+struct edit { const char *verb; choose *choose; bool more; };
+
+/* ---- what stays ---- */
+
+static bool keep_rows(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error)
+{
+    int rows = a->option[OPTION_ROWS].given ? (int)a->option[OPTION_ROWS].number : c->art.height / 2;
+    (void)seed;
+    if (rows >= c->art.height) return error_set(error, ERROR_INPUT, "--rows: %d, but the picture has %d; at most %d are wanted", rows, c->art.height, c->art.height - 1);
+    memset(keep, 1, (size_t)rows * (size_t)c->art.width);
+    return true;
+}
+
+/* Smooth noise: random heights on a lattice, linear between them. */
+static double height(uint64_t seed, int x, int y)
+{
+    double u = (double)(x % LATTICE) / LATTICE, v = (double)(y % LATTICE) / LATTICE, corner[4];
+    for (int k = 0; k < 4; k++) corner[k] = random_unit(seed, 77, (uint64_t)((y / LATTICE + k / 2) * 64 + x / LATTICE + k % 2));
+    return (corner[0] * (1 - u) + corner[1] * u) * (1 - v) + (corner[2] * (1 - u) + corner[3] * u) * v;
+}
+
+struct place { double height; int at; };
+
+static int higher(const void *a, const void *b)
+{
+    const struct place *p = a, *q = b;
+    return p->height != q->height ? (p->height > q->height ? -1 : 1) : p->at - q->at;
+}
+
+/* Patches where the noise is highest change, as many as the strength says. */
+static bool keep_patches(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error)
+{
+    struct place places[SPRITE_PIXELS];
+    int wide = (c->art.width + 1) / 2, n = wide * ((c->art.height + 1) / 2), changing = (int)(a->option[OPTION_STRENGTH].number * n + 0.5);
+    (void)error;
+    for (int i = 0; i < n; i++) places[i] = (struct place){height(seed, i % wide, i / wide), i};
+    qsort(places, (size_t)n, sizeof *places, higher);
+    memset(keep, 1, (size_t)c->art.width * (size_t)c->art.height);
+    for (int i = 0; i < changing; i++)
+        for (int k = 0; k < 4; k++) {
+            int x = places[i].at % wide * 2 + k % 2, y = places[i].at / wide * 2 + k / 2;
+            if (x < c->art.width && y < c->art.height) keep[y * c->art.width + x] = 0;
+        }
+    return true;
+}
+
+static bool keep_around_box(const char *text, const struct canvas *c, uint8_t *keep, struct error *error)
+{
+    int x, y, w, h, used = 0;
+    if (sscanf(text, "%d,%d,%d,%d%n", &x, &y, &w, &h, &used) != 4 || text[used] != '\0') return error_set(error, ERROR_USAGE, "--box: '%.40s'; X,Y,W,H are wanted", text);
+    if (x < 0 || y < 0 || w < 1 || h < 1 || x > c->art.width - w || y > c->art.height - h)
+        return error_set(error, ERROR_INPUT, "--box: %d,%d,%d,%d does not lie in the art of %d x %d pixels", x, y, w, h, c->art.width, c->art.height);
+    for (int j = 0; j < h; j++) memset(keep + (y + j) * c->art.width + x, 0, (size_t)w);
+    return true;
+}
+
+/* The mask has the size of the art or of the file; a pixel is drawn anew where its mask is opaque and not black. */
+static bool keep_by_mask(const char *path, const struct canvas *c, uint8_t *keep, struct error *error)
+{
+    struct bytes data = {0};
+    struct sprite mask = {0};
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &mask, NULL, error) || error_prefix(error, "%s", path));
+    bool small = ok && mask.width == c->art.width && mask.height == c->art.height;
+    if (ok && !small && (mask.width != c->file_width || mask.height != c->file_height))
+        ok = error_set(error, ERROR_INPUT, "%s: %d x %d pixels; those of the picture, %d x %d, are wanted", path, mask.width, mask.height, c->file_width, c->file_height);
+    int changing = 0;
+    for (int i = 0; ok && i < c->art.width * c->art.height; i++) {
+        int x = i % c->art.width, y = i / c->art.width;
+        if (!small) x = (2 * x + 1) * mask.width / (2 * c->art.width), y = (2 * y + 1) * mask.height / (2 * c->art.height);
+        const uint8_t *p = mask.rgba + 4 * (y * mask.width + x);
+        if (p[3] >= 128 && (p[0] | p[1] | p[2]) != 0) keep[i] = 0, changing++;
+    }
+    if (ok && changing == 0) ok = error_set(error, ERROR_INPUT, "%s: marks no pixel; white where the picture is to change is wanted", path);
+    sprite_free(&mask);
+    bytes_free(&data);
+    return ok;
+}
+
+static bool keep_outside(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error)
+{
+    (void)seed;
+    memset(keep, 1, (size_t)c->art.width * (size_t)c->art.height);
+    return a->option[OPTION_BOX].given ? keep_around_box(a->option[OPTION_BOX].text, c, keep, error) : keep_by_mask(a->option[OPTION_MASK].text, c, keep, error);
+}
+
+/* ---- one edit ---- */
+
+/* Without -o: the picture's own name, the verb and the seed. */
+static bool edit_path(const struct arguments *a, const char *verb, uint64_t seed, char path[PATH_MAX], struct error *error)
+{
+    const char *base = file_base(a->word[0]);
+    if (a->option[OPTION_OUTPUT].text != NULL) return make_path(a, MODALITY_IMAGE, seed, (int)a->option[OPTION_COUNT].number, path, error);
+    return snprintf(path, PATH_MAX, "%.*s-%s-%llu.png", (int)(strlen(base) - strlen(file_extension(base))), base, verb, (unsigned long long)seed) > 0;
+}
+
+static bool edit_one(struct engine *e, const struct edit *edit, const struct canvas *c, struct engine_order *o, const char *path, struct error *error)
+{
+    struct picture_order picture = {0};
+    struct piece piece = {0};
+    int16_t want[SPRITE_PIXELS];
+    uint8_t keep[SPRITE_PIXELS] = {0};
+    char parameters[MAKE_PARAMETERS];
+    int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
+    bool ok = edit->choose(e->a, c, o->seed, keep, error) && canvas_order(c, e->vocabulary.codes, keep, edit->more, want, &picture, error);
+    o->picture = &picture;
+    ok = ok && picture_best(e, o, 1, candidates, picture_rank_whole, &piece, error) && make_parameters(&piece, parameters, error) &&
+         engine_write_picture(e->a, &piece, path, parameters, o->scale, error) && make_tell(e->a, o, &piece, path, error);
+    image_finish_free(&picture.finish);
+    piece_free(&piece);
+    return ok;
+}
+
+static bool edit_picture(const struct arguments *a, const struct edit *edit, struct error *error)
+{
+    struct engine e = {0};
+    struct generation options = {0};
+    struct canvas canvas = {0};
+    int count = (int)a->option[OPTION_COUNT].number;
+    char path[PATH_MAX];
+    uint8_t keep[SPRITE_PIXELS] = {0};
+    if (a->words < 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "the file is missing; a .png is wanted");
+    if (a->words > 2) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words - 1);
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = edit->verb, .prompt = a->words > 1 ? a->word[1] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
+    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a->word[0], &canvas, error) &&
+              edit->choose(a, &canvas, 0, keep, error);
+    if (o.prompt == NULL && o.negative == NULL) options.guidance_scale = 1;
+    if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.factor > 64 ? 64 : canvas.factor;
+    o.seed = ok ? engine_seed(a) : 0;
+    for (int i = 0; ok && i < count; i++) ok = edit_path(a, edit->verb, o.seed + (uint64_t)i, path, error) && engine_may_write(a, path, error);
+    ok = ok && engine_start(&e, a, true, error);
+    for (int i = 0; ok && i < count && !app_stop; i++, o.seed++) ok = edit_path(a, edit->verb, o.seed, path, error) && edit_one(&e, edit, &canvas, &o, path, error);
+    engine_stop(&e);
+    canvas_free(&canvas);
+    generation_free(&options);
+    return ok;
+}
+
+bool picture_continue(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"continue", keep_rows, true}, error); }
+bool picture_vary(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"vary", keep_patches, false}, error); }
+
+bool picture_fill(const struct arguments *a, struct error *error)
+{
+    if (a->option[OPTION_BOX].given == a->option[OPTION_MASK].given) return error_set(error, ERROR_USAGE, "what to fill? one of --box and --mask is wanted");
+    return edit_picture(a, &(struct edit){"fill", keep_outside, false}, error);
+}

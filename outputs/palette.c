@@ -1,0 +1,234 @@
+/* Palettes; see palette.h. */
+#include "outputs/palette.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "outputs/png.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+bool palette_has(const struct palette *p, const uint8_t rgb[3])
+{
+    for (int i = 0; i < p->n; i++)
+        if (memcmp(p->rgb[i], rgb, 3) == 0) return true;
+    return false;
+}
+
+static bool add(struct palette *p, const uint8_t rgb[3], struct error *error)
+{
+    if (palette_has(p, rgb)) return true;
+    if (p->n == PALETTE_MOST) return error_set(error, ERROR_INPUT, "palette: more than %d colours", PALETTE_MOST);
+    memcpy(p->rgb[p->n++], rgb, 3);
+    return true;
+}
+
+/* ---- lines of text ---- */
+
+struct lines { const char *at, *end; int number; char text[200]; };
+
+/* The next line without its end and without blanks around it; false behind the last one. Longer lines are cut. */
+static bool next_line(struct lines *l)
+{
+    if (l->at >= l->end) return false;
+    const char *stop = memchr(l->at, '\n', (size_t)(l->end - l->at));
+    const char *to = stop == NULL ? l->end : stop, *from = l->at;
+    l->at = stop == NULL ? l->end : stop + 1;
+    l->number++;
+    while (from < to && isspace((unsigned char)*from)) from++;
+    while (to > from && isspace((unsigned char)to[-1])) to--;
+    size_t n = (size_t)(to - from) < sizeof l->text - 1 ? (size_t)(to - from) : sizeof l->text - 1;
+    memcpy(l->text, from, n);
+    l->text[n] = '\0';
+    return true;
+}
+
+/* "red green blue", and with `name` anything behind it. */
+static bool triple(const char *text, bool name, uint8_t rgb[3])
+{
+    for (int d = 0; d < 3; d++) {
+        char *end;
+        long value = strtol(text, &end, 10);
+        if (end == text || value < 0 || value > 255 || !(isspace((unsigned char)*end) || *end == '\0')) return false;
+        rgb[d] = (uint8_t)value;
+        text = end;
+    }
+    while (isspace((unsigned char)*text)) text++;
+    return name || *text == '\0';
+}
+
+static bool no_colour(const struct lines *l, const char *wanted, struct error *error)
+{
+    return error_set(error, ERROR_INPUT, "palette: line %d: '%.30s'; %s is wanted", l->number, l->text, wanted);
+}
+
+static bool parse_gpl(const void *data, size_t n, struct palette *out, struct error *error)
+{
+    struct lines l = {.at = data, .end = (const char *)data + n};
+    uint8_t rgb[3];
+    if (!next_line(&l) || strcmp(l.text, "GIMP Palette") != 0) return error_set(error, ERROR_INPUT, "palette: does not start with \"GIMP Palette\"");
+    while (next_line(&l)) {
+        if (l.text[0] == '\0' || l.text[0] == '#') continue;
+        if (out->n == 0 && (strncasecmp(l.text, "Name:", 5) == 0 || strncasecmp(l.text, "Columns:", 8) == 0 || strncasecmp(l.text, "Channels:", 9) == 0)) continue;
+        if (!triple(l.text, true, rgb)) return no_colour(&l, "\"red green blue name\", 0 to 255 each,", error);
+        if (!add(out, rgb, error)) return false;
+    }
+    return true;
+}
+
+static bool parse_hex(const void *data, size_t n, struct palette *out, struct error *error)
+{
+    struct lines l = {.at = data, .end = (const char *)data + n};
+    while (next_line(&l)) {
+        const char *text = l.text[0] == '#' ? l.text + 1 : l.text;
+        unsigned value = 0;
+        int used = 0;
+        if (l.text[0] == '\0') continue;
+        if (strlen(text) != 6 || sscanf(text, "%6x%n", &value, &used) != 1 || used != 6 || !isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+            return no_colour(&l, "six hexadecimal digits", error);
+        if (!add(out, (uint8_t[3]){(uint8_t)(value >> 16), (uint8_t)(value >> 8 & 255), (uint8_t)(value & 255)}, error)) return false;
+    }
+    return true;
+}
+
+static bool parse_pal(const void *data, size_t n, struct palette *out, struct error *error)
+{
+    struct lines l = {.at = data, .end = (const char *)data + n};
+    uint8_t rgb[3];
+    char *end;
+    if (!next_line(&l) || strcmp(l.text, "JASC-PAL") != 0) return error_set(error, ERROR_INPUT, "palette: does not start with \"JASC-PAL\"");
+    if (!next_line(&l) || strcmp(l.text, "0100") != 0) return error_set(error, ERROR_INPUT, "palette: version '%.20s'; 0100 is wanted", l.text);
+    if (!next_line(&l)) return error_set(error, ERROR_INPUT, "palette: the number of colours is missing");
+    long count = strtol(l.text, &end, 10), read = 0;
+    if (*end != '\0' || count < 1 || count > PALETTE_MOST) return no_colour(&l, "a number of colours, 1 to 256,", error);
+    while (read < count && next_line(&l)) {
+        if (l.text[0] == '\0') continue;
+        if (!triple(l.text, false, rgb)) return no_colour(&l, "\"red green blue\", 0 to 255 each,", error);
+        if (!add(out, rgb, error)) return false;
+        read++;
+    }
+    return read == count || error_set(error, ERROR_INPUT, "palette: %ld of its %ld colours", read, count);
+}
+
+static bool parse_png(const void *data, size_t n, struct palette *out, struct error *error)
+{
+    struct sprite s = {0};
+    bool ok = png_read_sprite(data, n, &s, NULL, error);
+    for (int i = 0; ok && i < s.width * s.height; i++)
+        if (s.rgba[4 * (size_t)i + 3] >= 128) ok = add(out, s.rgba + 4 * (size_t)i, error);
+    sprite_free(&s);
+    return ok;
+}
+
+static const struct { const char *extension; bool (*parse)(const void *, size_t, struct palette *, struct error *); } KINDS[] = {
+    {".gpl", parse_gpl}, {".hex", parse_hex}, {".pal", parse_pal}, {".png", parse_png}};
+
+bool palette_parse(const char *extension, const void *data, size_t n, struct palette *out, struct error *error)
+{
+    *out = (struct palette){0};
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (strcasecmp(extension, KINDS[i].extension) != 0) continue;
+        if (!KINDS[i].parse(data, n, out, error)) return false;
+        return out->n > 0 || error_set(error, ERROR_INPUT, "palette: holds no colour");
+    }
+    return error_set(error, ERROR_INPUT, "palette: unknown kind of file; .gpl, .hex, .pal or .png is wanted");
+}
+
+bool palette_read(const char *path, struct palette *out, struct error *error)
+{
+    struct bytes data = {0};
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (palette_parse(file_extension(path), data.data, data.n, out, error) || error_prefix(error, "%s", path));
+    bytes_free(&data);
+    return ok;
+}
+
+/* ---- recolouring ---- */
+
+enum { COLOURS_MOST = 4096 };
+
+struct tone { uint8_t rgb[3]; int light, count, to; };
+
+static int by_light(const void *a, const void *b)
+{
+    const struct tone *x = a, *y = b;
+    return x->light != y->light ? x->light - y->light : memcmp(x->rgb, y->rgb, 3);
+}
+
+static int by_rgb(const void *a, const void *b) { return memcmp(((const struct tone *)a)->rgb, ((const struct tone *)b)->rgb, 3); }
+
+static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]}; }
+
+/* Squared distance, lightness counting most: it carries the shapes. */
+static double apart(const struct tone *a, const struct tone *b)
+{
+    double sum = 4 * ((a->light - b->light) / 1000.0) * ((a->light - b->light) / 1000.0);
+    for (int d = 0; d < 3; d++) sum += (a->rgb[d] - b->rgb[d]) * (a->rgb[d] - b->rgb[d]);
+    return sum;
+}
+
+/* Both sorted by lightness, n <= m: the cheapest way to give each of n tones its own of m without changing the order.
+ * best[i][j] = min(best[i][j-1], best[i-1][j-1] + cost(i, j)). */
+static bool match_in_order(struct tone *from, int n, const struct tone *to, int m, struct error *error)
+{
+    double *best = mem_alloc((size_t)(n + 1) * (size_t)(m + 1), sizeof *best, error);
+    if (best == NULL) return false;
+    for (int i = 1; i <= n; i++) {
+        for (int j = 0; j < i; j++) best[i * (m + 1) + j] = 1e30;
+        for (int j = i; j <= m; j++) {
+            double skip = best[i * (m + 1) + j - 1], take = best[(i - 1) * (m + 1) + j - 1] + from[i - 1].count * apart(&from[i - 1], &to[j - 1]);
+            best[i * (m + 1) + j] = skip < take ? skip : take;
+        }
+    }
+    for (int i = n, j = m; i > 0; j--)
+        if (j == i || best[i * (m + 1) + j] < best[i * (m + 1) + j - 1]) from[--i].to = j - 1;
+    mem_free(best);
+    return true;
+}
+
+static void match_nearest(struct tone *from, int n, const struct tone *to, int m)
+{
+    for (int i = 0; i < n; i++)
+        for (int j = 1; j < m; j++)
+            if (apart(&from[i], &to[j]) < apart(&from[i], &to[from[i].to])) from[i].to = j;
+}
+
+/* The distinct colours with their pixels, sorted by rgb. */
+static int count_tones(const uint8_t *rgba, size_t n, struct tone *tones, struct error *error)
+{
+    int count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (rgba[4 * i + 3] == 0) continue;
+        struct tone t = tone_of(rgba + 4 * i), *at = bsearch(&t, tones, (size_t)count, sizeof t, by_rgb);
+        if (at != NULL) { at->count++; continue; }
+        if (count == COLOURS_MOST) { error_set(error, ERROR_INPUT, "recolour: more than %d colours", COLOURS_MOST); return -1; }
+        t.count = 1;
+        int k = count++;
+        for (; k > 0 && by_rgb(&tones[k - 1], &t) > 0; k--) tones[k] = tones[k - 1];
+        tones[k] = t;
+    }
+    return count;
+}
+
+bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct error *error)
+{
+    struct tone *from = mem_alloc(COLOURS_MOST, sizeof *from, error), to[PALETTE_MOST];
+    int count = from == NULL ? -1 : count_tones(rgba, n, from, error);
+    bool ok = count >= 0;
+    for (int i = 0; i < p->n; i++) to[i] = tone_of(p->rgb[i]);
+    qsort(to, (size_t)p->n, sizeof *to, by_light);
+    if (ok) {
+        qsort(from, (size_t)count, sizeof *from, by_light);
+        if (count <= p->n) ok = match_in_order(from, count, to, p->n, error);
+        else match_nearest(from, count, to, p->n);
+        qsort(from, (size_t)count, sizeof *from, by_rgb);
+    }
+    for (size_t i = 0; ok && i < n; i++) {
+        if (rgba[4 * i + 3] == 0) continue;
+        struct tone t = tone_of(rgba + 4 * i), *at = bsearch(&t, from, (size_t)count, sizeof t, by_rgb);
+        memcpy(rgba + 4 * i, to[at->to].rgb, 3);
+    }
+    mem_free(from);
+    return ok;
+}

@@ -1,0 +1,30 @@
+/* Palettes of artists: a list of colours, from the files in which they are traded.
+ *
+ *     .gpl   GIMP Palette: "GIMP Palette", header lines "Name: …", comments from '#' on, then "red green blue name" a line
+ *     .hex   six hexadecimal digits a line, a '#' before them allowed (Lospec)
+ *     .pal   JASC-PAL: "JASC-PAL", "0100", the number of colours, then "red green blue" a line
+ *     .png   the opaque colours of a picture, in the order of its rows
+ *
+ * Repeated colours are dropped; 1 to 256 are wanted. */
+#ifndef OUTPUTS_PALETTE_H
+#define OUTPUTS_PALETTE_H
+
+#include "core/bytes.h"
+
+enum { PALETTE_MOST = 256 };
+
+struct palette { int n; uint8_t rgb[PALETTE_MOST][3]; };
+
+/* Read the bytes of a file whose extension tells its kind (case does not matter). */
+bool palette_parse(const char *extension, const void *data, size_t n, struct palette *out, struct error *error);
+
+/* The same for a path; messages start with it. */
+bool palette_read(const char *path, struct palette *out, struct error *error);
+
+bool palette_has(const struct palette *palette, const uint8_t rgb[3]);
+
+/* Put the palette's colours in place of a picture's (rgba, n pixels), see-through pixels untouched. With enough colours the order
+ * of lightness is kept and no two colours become one; else each takes the nearest. At most 4096 colours in the picture. */
+bool palette_recolour(const struct palette *palette, uint8_t *rgba, size_t n, struct error *error);
+
+#endif

@@ -1,0 +1,24 @@
+/* Sprite sheets: pictures in a grid of equal cells, and the JSON that Aseprite writes beside one (format "JSON (Array)"), which game
+ * engines read: where each frame lies, its size, its duration. */
+#ifndef OUTPUTS_SHEET_H
+#define OUTPUTS_SHEET_H
+
+#include "core/bytes.h"
+#include "outputs/sprite.h"
+
+enum { SHEET_SIDE_MOST = 8192 };
+
+struct sheet_frame { const struct sprite *sprite; const char *name; int duration; };   /* milliseconds; borrowed */
+
+struct sheet {
+    struct sprite picture;
+    int columns, rows, cell_width, cell_height;
+};
+
+/* Put n frames into `columns` columns (0: as many as make the sheet about square); cells have the size of the largest frame. sprite_free(&out->picture). */
+bool sheet_make(const struct sheet_frame *frames, int n, int columns, struct sheet *out, struct error *error);
+
+/* Append the JSON for it; `image` is the name of its file, scale how often each pixel is repeated there, version that of the program. */
+bool sheet_json(const struct sheet *sheet, const struct sheet_frame *frames, int n, int scale, const char *image, const char *version, struct bytes *out, struct error *error);
+
+#endif
