@@ -39,7 +39,7 @@ $(BUILD)/%.o: %.c | setup
 	$(Q)$(CC) $(OWN) $(CFLAGS) $(SANFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(PARTS)
-	$(Q)$(CC) $(SANFLAGS) -pie -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
+	$(Q)$(CC) $(SANFLAGS) -pie -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs check zlib) $(LIBS)
 
 $(BUILD)/tests/%.o: PKG_CFLAGS += $(shell pkg-config --cflags check)
 
