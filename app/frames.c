@@ -77,7 +77,10 @@ static bool inside(const struct sprite *s, int x, int y)
 /* What a blink may change: inner pixels of a small box in the upper part of the shape. */
 static int choose_blink(const struct sprite *s, const struct box *b, uint8_t *keep)
 {
-    int tall = b->bottom - b->top + 1, wide = b->right - b->left + 1, w = wide < BLINK_WIDTH ? wide : BLINK_WIDTH, h = tall < BLINK_HEIGHT ? tall : BLINK_HEIGHT;
+    int tall = b->bottom - b->top + 1, wide = b->right - b->left + 1, w = (wide + 1) / 2, h = (tall + 5) / 6;
+    if (w > BLINK_WIDTH) w = BLINK_WIDTH;
+    if (h > BLINK_HEIGHT) h = BLINK_HEIGHT;
+    if (h < 2 && tall > 1) h = 2;
     int x0 = (b->left + b->right + 1 - w) / 2, y0 = b->top + tall / 4, n = 0;
     if (y0 + h > s->height) y0 = s->height - h;
     memset(keep, 1, (size_t)s->width * (size_t)s->height);

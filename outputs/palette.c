@@ -146,8 +146,6 @@ bool palette_read(const char *path, struct palette *out, struct error *error)
 
 /* ---- recolouring ---- */
 
-enum { COLOURS_MOST = 4096 };
-
 struct tone { uint8_t rgb[3]; int light, count, to; };
 
 static int by_light(const void *a, const void *b)
@@ -194,28 +192,25 @@ static void match_nearest(struct tone *from, int n, const struct tone *to, int m
             if (apart(&from[i], &to[j]) < apart(&from[i], &to[from[i].to])) from[i].to = j;
 }
 
-/* The distinct colours with their pixels, sorted by rgb. */
-static int count_tones(const uint8_t *rgba, size_t n, struct tone *tones, struct error *error)
+/* The distinct colours with their pixels, sorted by rgb; room for n. */
+static int count_tones(const uint8_t *rgba, size_t n, struct tone *tones)
 {
-    int count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (rgba[4 * i + 3] == 0) continue;
-        struct tone t = tone_of(rgba + 4 * i), *at = bsearch(&t, tones, (size_t)count, sizeof t, by_rgb);
-        if (at != NULL) { at->count++; continue; }
-        if (count == COLOURS_MOST) { error_set(error, ERROR_INPUT, "recolour: more than %d colours", COLOURS_MOST); return -1; }
-        t.count = 1;
-        int k = count++;
-        for (; k > 0 && by_rgb(&tones[k - 1], &t) > 0; k--) tones[k] = tones[k - 1];
-        tones[k] = t;
+    int all = 0, count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (rgba[4 * i + 3] != 0) tones[all++] = tone_of(rgba + 4 * i);
+    qsort(tones, (size_t)all, sizeof *tones, by_rgb);
+    for (int i = 0; i < all; i++) {
+        if (count == 0 || by_rgb(&tones[count - 1], &tones[i]) != 0) tones[count++] = tones[i];
+        tones[count - 1].count++;
     }
     return count;
 }
 
 bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct error *error)
 {
-    struct tone *from = mem_alloc(COLOURS_MOST, sizeof *from, error), to[PALETTE_MOST];
-    int count = from == NULL ? -1 : count_tones(rgba, n, from, error);
-    bool ok = count >= 0;
+    struct tone *from = mem_alloc(n, sizeof *from, error), to[PALETTE_MOST];
+    int count = from == NULL ? 0 : count_tones(rgba, n, from);
+    bool ok = from != NULL;
     for (int i = 0; i < p->n; i++) to[i] = tone_of(p->rgb[i]);
     qsort(to, (size_t)p->n, sizeof *to, by_light);
     if (ok) {

@@ -24,7 +24,7 @@ bool palette_read(const char *path, struct palette *out, struct error *error);
 bool palette_has(const struct palette *palette, const uint8_t rgb[3]);
 
 /* Put the palette's colours in place of a picture's (rgba, n pixels), see-through pixels untouched. With enough colours the order
- * of lightness is kept and no two colours become one; else each takes the nearest. At most 4096 colours in the picture. */
+ * of lightness is kept and no two colours become one; else each takes the nearest. */
 bool palette_recolour(const struct palette *palette, uint8_t *rgba, size_t n, struct error *error);
 
 #endif

@@ -1,0 +1,396 @@
+/* The verbs of pictures as their user meets them, on the shipped model: wishes of draw, edits that leave the rest alone, sheets, frames. */
+#include "core/file.h"
+#include "core/random.h"
+#include "outputs/palette.h"
+#include "outputs/png.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char home[] = "/tmp/triptych-picture-XXXXXX";
+static const char *program;
+
+/* Run a shell command in the home folder; its output (both streams) into text. Returns the exit code. */
+static int run(char *text, size_t size, const char *line)
+{
+    char command[4000];
+    snprintf(command, sizeof command, "cd %s && T=%s; { %s; } 2>&1", home, program, line);
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t n = fread(text, 1, size - 1, pipe);
+    text[n] = '\0';
+    while (fgetc(pipe) != EOF) {}
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void must(const char *command)
+{
+    char text[4000];
+    int code = run(text, sizeof text, command);
+    ck_assert_msg(code == 0, "%s: exit code %d: %s", command, code, text);
+}
+
+static void put_file(const char *name, const void *data, size_t n)
+{
+    char path[300];
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/%s", home, name);
+    ck_assert_msg(file_write(path, data, n, &error), "%s", error.text);
+}
+
+static struct sprite picture(const char *name)
+{
+    char path[300];
+    struct bytes data = {0};
+    struct sprite out;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/%s", home, name);
+    ck_assert_msg(file_read(path, 1 << 24, &data, &error) && png_read_sprite(data.data, data.n, &out, NULL, &error), "%s: %s", name, error.text);
+    bytes_free(&data);
+    return out;
+}
+
+static void put_picture(const char *name, const struct sprite *s)
+{
+    struct bytes data = {0};
+    struct error error = {0};
+    ck_assert(png_write_sprite(s, NULL, NULL, &data, &error));
+    put_file(name, data.data, data.n);
+    bytes_free(&data);
+}
+
+static uint8_t *at(const struct sprite *s, int x, int y) { return s->rgba + 4 * (y * s->width + x); }
+
+static int colours_of(const struct sprite *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->width * s->height; i++) {
+        bool first = s->rgba[4 * i + 3] != 0;
+        for (int k = 0; first && k < i; k++) first = memcmp(s->rgba + 4 * k, s->rgba + 4 * i, 4) != 0;
+        n += first;
+    }
+    return n;
+}
+
+/* A ball of odd colours, more than the model's palette holds, with one half-transparent pixel; width x height. */
+static void make_ball(const char *name, int width, int height, int scale)
+{
+    struct sprite s, big;
+    struct error error = {0};
+    ck_assert(sprite_init(&s, width, height, &error));
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            int dx = 2 * x - width + 1, dy = 2 * y - height + 1;
+            if (dx * dx + dy * dy > (width - 4) * (width - 4)) continue;
+            uint8_t *p = at(&s, x, y);
+            p[0] = (uint8_t)(61 + 3 * (x & ~3)), p[1] = (uint8_t)(203 - 5 * (y & ~3)), p[2] = (uint8_t)(17 + ((x + y) & ~7)), p[3] = 255;
+        }
+    at(&s, width / 2, height / 2)[3] = 77;
+    ck_assert(sprite_scale(&s, scale, &big, &error));
+    put_picture(name, &big);
+    sprite_free(&s), sprite_free(&big);
+}
+
+static const char PICO[] = "GIMP Palette\n#\n29 43 83 a\n126 37 83 b\n0 135 81 c\n171 82 54 d\n95 87 79 e\n194 195 199 f\n255 0 77 g\n";
+
+static void start(void)
+{
+    static char path[4096];
+    const char *build = getenv("BUILD");
+    ck_assert_ptr_nonnull(realpath(build == NULL ? "triptych" : build, path));
+    if (build != NULL) strncat(path, "/triptych", sizeof path - strlen(path) - 1);
+    program = path;
+    char models[4096];
+    ck_assert_ptr_nonnull(realpath("models/default", models));
+    ck_assert_int_eq(setenv("TRIPTYCH_MODEL", models, 1), 0);
+    ck_assert_ptr_nonnull(mkdtemp(home));
+    put_file("p.gpl", PICO, sizeof PICO - 1);
+    put_file("bad.hex", "12345\n", 6);
+    make_ball("ball.png", 32, 32, 1), make_ball("ball16.png", 16, 16, 4), make_ball("odd.png", 24, 20, 3), make_ball("large.png", 100, 60, 1);
+}
+
+static void stop(void)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", home);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- wrong uses ---- */
+
+static const struct { const char *command; int code; const char *message; } WRONG[] = {
+    {"$T draw x -s 1 --size 24", 2, "--size: '24' is unknown; 16 or 32"},
+    {"$T draw x -s 1 --colours 17", 2, "--colours: 17 is out of range; 1 to 16"},
+    {"$T draw x -s 1 --palette nowhere.gpl", 1, "nowhere.gpl: cannot be opened"},
+    {"$T draw x -s 1 --palette bad.hex", 1, "bad.hex: palette: line 1: '12345'; six hexadecimal digits"},
+    {"$T draw x -s 1 --tile z", 2, "--tile: 'z' is unknown; x, y or xy"},
+    {"$T draw x -s 1 --symmetry y", 2, "--symmetry: 'y' is unknown"},
+    {"$T draw x -s 1 --tile x --outline", 2, "--tile and --outline exclude"},
+    {"$T draw x -s 1 --background red", 2, "--background: 'red' is no colour"},
+    {"$T draw x -s 1 --background '#ffffff' --palette p.gpl", 2, "#ffffff is not in p.gpl"},
+    {"$T draw x -s 1 --background '#ffffff' --colours 1", 2, "--colours: 1, and --background takes one"},
+    {"$T draw -s 1 --best-of 3", 2, "--best-of: ranks by the prompt"},
+    {"$T draw x -s 1 --sheet s.gif", 2, "--sheet s.gif: unknown kind of file"},
+    {"$T draw x -s 1 --sheet ball.png", 1, "ball.png: is there already"},
+    {"$T draw x -s 1 --preview ascii", 2, "--preview: 'ascii' is unknown"},
+    {"$T fill ball.png -s 1", 2, "one of --box and --mask is wanted"},
+    {"$T fill ball.png -s 1 --box 1,2,3", 2, "--box: '1,2,3'; X,Y,W,H"},
+    {"$T fill ball.png -s 1 --box 30,0,3,3", 1, "30,0,3,3 does not lie in the art of 32 x 32"},
+    {"$T fill ball16.png -s 1 --box 0,0,17,3", 1, "in the art of 16 x 16"},
+    {"$T fill ball.png -s 1 --mask ball16.png", 1, "ball16.png: 64 x 64 pixels; those of the picture, 32 x 32"},
+    {"$T fill bad.png -s 1 --box 0,0,1,1", 1, "bad.png: cannot be opened"},
+    {"$T continue p.gpl -s 1", 2, "a .png is wanted"},
+    {"$T continue ball16.png -s 1 --rows 16", 1, "--rows: 16, but the picture has 16"},
+    {"$T continue", 2, "the file is missing"},
+    {"$T vary ball.png a b -s 1", 2, "2 prompts"},
+    {"$T vary ball.png -s 1 --strength 2", 2, "--strength: 2 is out of range; 0 to 1"},
+    {"$T vary ball.png -s 1 -o x.mid", 2, "unknown kind of file; .png is wanted"},
+    {"$T recolour ball.png", 2, "--palette is missing"},
+    {"$T recolour ball.png --palette p.gpl -o ball16.png", 1, "ball16.png: is there already"},
+    {"$T sheet ball.png", 2, "-o is missing"},
+    {"$T sheet -o s.png", 2, "the files are missing"},
+    {"$T sheet ball.png p.gpl -o s.png", 1, "p.gpl: PNG"},
+    {"$T frames ball.png -s 1 --frames 5", 2, "--frames: 5 is out of range; 2 to 4"},
+    {"$T frames ball.png -s 1 -o x.gif", 2, "unknown kind of file; .png is wanted"},
+};
+
+START_TEST(wrong_uses_get_one_clear_line)
+{
+    char text[8000], before[8000], after[8000];
+    run(before, sizeof before, "ls");
+    int code = run(text, sizeof text, WRONG[_i].command);
+    ck_assert_msg(strstr(text, WRONG[_i].message) != NULL, "%s\n -> %s", WRONG[_i].command, text);
+    ck_assert_msg(code == WRONG[_i].code, "%s: exit code %d: %s", WRONG[_i].command, code, text);
+    ck_assert_msg(strchr(text, '\n') == text + strlen(text) - 1, "%s: more than one line: %s", WRONG[_i].command, text);
+    run(after, sizeof after, "ls");
+    ck_assert_str_eq(before, after);
+}
+END_TEST
+
+/* ---- draw ---- */
+
+START_TEST(wishes_shape_the_written_file)
+{
+    struct palette p;
+    struct error error = {0};
+    ck_assert(palette_parse(".gpl", PICO, sizeof PICO - 1, &p, &error));
+    must("$T draw 'a red dragon' -s 1 -n 3 -t 1.6 --size 16 --colours 4 --palette p.gpl --symmetry x --best-of 2 --scale 1 -o a/ --sheet a.png");
+    for (int seed = 1; seed <= 3; seed++) {
+        char name[60];
+        snprintf(name, sizeof name, "a/draw-%d.png", seed);
+        struct sprite s = picture(name);
+        ck_assert(s.width == 16 && s.height == 16);
+        ck_assert_int_le(colours_of(&s), 4);
+        for (int i = 0; i < 256; i++) {
+            const uint8_t *q = s.rgba + 4 * i;
+            ck_assert(q[3] == 255 ? palette_has(&p, q) : q[3] == 0);
+            ck_assert_mem_eq(q, at(&s, 15 - i % 16, i / 16), 4);
+        }
+        sprite_free(&s);
+    }
+    struct sprite sheet = picture("a.png");
+    ck_assert(sheet.width == 2 * (32 + 8) && sheet.height % 2 == 0);      /* three cells in two columns */
+    sprite_free(&sheet);
+    must("$T draw 'a red dragon' -s 1 -n 3 -t 1.6 --size 16 --colours 4 --palette p.gpl --symmetry x --best-of 2 --scale 1 -o b/ && cmp a/draw-2.png b/draw-2.png && "
+         "$T redo a/draw-3.png -o c.png && cmp a/draw-3.png c.png && $T recipe c.png | grep -q 'palette\":\"p.gpl\".*best-of\":\"2\"'");
+}
+END_TEST
+
+START_TEST(pieces_are_the_same_alone_and_together)
+{
+    must("$T draw 'a blue ghost' -s 11 -n 4 --outline --colours 5 --best-of 3 -o many/ && $T draw 'a blue ghost' -s 13 --outline --colours 5 --best-of 3 -o one.png && cmp many/draw-13.png one.png");
+    must("$T draw 'a blue ghost' -s 13 --outline --colours 5 --background '#102030' -o two.png && $T redo two.png -o two2.png && cmp two.png two2.png");
+    struct sprite s = picture("two.png");
+    ck_assert_int_le(colours_of(&s), 5);
+    for (int i = 0; i < s.width * s.height; i++) ck_assert_int_eq(s.rgba[4 * i + 3], 255);
+    sprite_free(&s);
+    s = picture("one.png");                                      /* every shape pixel has a neighbour in the picture that is not see-through */
+    const uint8_t *dark = NULL;
+    for (int y = 8; y < s.height - 8; y += 8)
+        for (int x = 8; x < s.width - 8; x += 8) {
+            if (at(&s, x, y)[3] == 0 || (at(&s, x - 8, y)[3] && at(&s, x + 8, y)[3] && at(&s, x, y - 8)[3] && at(&s, x, y + 8)[3])) continue;
+            if (dark == NULL) dark = at(&s, x, y);
+            ck_assert_mem_eq(at(&s, x, y), dark, 4);             /* what stands at the edge of the shape is the line, of one dark colour */
+        }
+    ck_assert(dark != NULL && 299 * dark[0] + 587 * dark[1] + 114 * dark[2] <= 80000);
+    sprite_free(&s);
+}
+END_TEST
+
+START_TEST(tiles_have_no_seam)
+{
+    must("$T draw 'a stone wall' -s 3 -n 8 --tile xy --scale 1 -t 1.2 -o tiles/");
+    for (int seed = 3; seed < 11; seed++) {
+        char name[60];
+        double inside = 0, seam = 0;
+        snprintf(name, sizeof name, "tiles/draw-%d.png", seed);
+        struct sprite s = picture(name);
+        for (int i = 0; i < s.width * s.width; i++)
+            for (int axis = 0; axis < 2; axis++)
+                for (int d = 0; d < 4; d++) {
+                    int x = i % s.width, y = i / s.width, along = axis ? y : x;
+                    double step = at(&s, x, y)[d] - at(&s, axis ? x : (x + 1) % s.width, axis ? (y + 1) % s.width : y)[d];
+                    *(along == s.width - 1 ? &seam : &inside) += step < 0 ? -step : step;
+                }
+        ck_assert_msg(seam <= inside / (s.width - 1), "%s: seam %g, inside %g", name, seam, inside / (s.width - 1));
+        sprite_free(&s);
+    }
+}
+END_TEST
+
+/* ---- edits ---- */
+
+/* Pixels of the files that differ, and whether all of them lie in a box of the file's pixels. */
+static int changed(const char *before, const char *after, int x, int y, int w, int h)
+{
+    struct sprite a = picture(before), b = picture(after);
+    int n = 0;
+    ck_assert_msg(a.width == b.width && a.height == b.height, "%s: %d x %d", after, b.width, b.height);
+    for (int i = 0; i < a.width * a.height; i++) {
+        int px = i % a.width, py = i / a.width;
+        if (memcmp(a.rgba + 4 * i, b.rgba + 4 * i, 4) == 0) continue;
+        ck_assert_msg(px >= x && py >= y && px < x + w && py < y + h, "%s: pixel %d, %d changed", after, px, py);
+        n++;
+    }
+    sprite_free(&a), sprite_free(&b);
+    return n;
+}
+
+START_TEST(fill_changes_nothing_outside)
+{
+    must("$T fill ball.png 'a red face' --box 9,7,11,13 -s 1 --candidates 3 -t 1.5 -k 0 -o f1.png && $T fill ball16.png --box 3,5,7,7 -s 1 --candidates 2 -t 1.5 -k 0 -o f2.png && "
+         "$T fill odd.png --box 5,3,9,9 -s 1 --candidates 2 -t 1.5 -k 0 -o f3.png");
+    ck_assert_int_gt(changed("ball.png", "f1.png", 9, 7, 11, 13), 10);
+    ck_assert_int_gt(changed("ball16.png", "f2.png", 12, 20, 28, 28), 10);
+    ck_assert_int_gt(changed("odd.png", "f3.png", 15, 9, 27, 27), 10);
+    must("for i in 1 2 3; do $T redo f$i.png -o g$i.png && cmp f$i.png g$i.png || exit 1; done");
+    must("$T fill ball.png 'a red face' --box 9,7,11,13 -s 1 --candidates 3 -t 1.5 -k 0 -o f4.png && cmp f1.png f4.png");
+}
+END_TEST
+
+START_TEST(masks_mark_what_changes)
+{
+    struct sprite mask;
+    struct error error = {0};
+    ck_assert(sprite_init(&mask, 32, 32, &error));
+    for (int i = 0; i < SPRITE_PIXELS; i++) memset(mask.rgba + 4 * i, i % 32 > 12 && i / 32 > 14 ? 255 : 0, 3), mask.rgba[4 * i + 3] = 255;
+    put_picture("mask.png", &mask);
+    must("$T fill ball.png --mask mask.png -s 2 --candidates 1 -t 1.5 -k 0 -o m.png");
+    ck_assert_int_gt(changed("ball.png", "m.png", 13, 15, 19, 17), 10);
+    memset(mask.rgba, 0, 4 * SPRITE_PIXELS);
+    put_picture("mask.png", &mask);
+    char text[1000];
+    ck_assert_int_eq(run(text, sizeof text, "$T fill ball.png --mask mask.png -s 2 -o m2.png"), 1);
+    ck_assert_ptr_nonnull(strstr(text, "marks no pixel"));
+    sprite_free(&mask);
+}
+END_TEST
+
+START_TEST(continue_keeps_the_top_and_vary_what_its_strength_says)
+{
+    must("$T continue odd.png --rows 8 -s 1 -n 2 --candidates 2 -t 1.3 -o c.png");
+    ck_assert_int_gt(changed("odd.png", "c-1.png", 0, 24, 72, 36), 10);
+    ck_assert_int_gt(changed("odd.png", "c-2.png", 0, 24, 72, 36), 10);
+    must("! cmp -s c-1.png c-2.png && $T redo c-2.png -o c-3.png && cmp c-2.png c-3.png");
+    must("$T vary ball.png --strength 0 -s 1 --candidates 1 -o v0.png && $T vary ball.png --strength 0.2 -s 1 --candidates 1 -t 1.5 -k 0 -o v1.png && $T vary ball.png --strength 1 -s 1 --candidates 1 -t 1.5 -k 0 -o v2.png");
+    int none = changed("ball.png", "v0.png", 0, 0, 32, 32), some = changed("ball.png", "v1.png", 0, 0, 32, 32), all = changed("ball.png", "v2.png", 0, 0, 32, 32);
+    ck_assert_msg(none == 0 && some > 0 && some <= 208 && all > 2 * some, "%d, %d, %d pixels changed", none, some, all);
+}
+END_TEST
+
+START_TEST(large_pictures_are_fitted_with_a_word)
+{
+    char text[1000];
+    ck_assert_int_eq(run(text, sizeof text, "$T vary large.png -s 1 --candidates 1 -o l.png"), 0);
+    ck_assert_ptr_nonnull(strstr(text, "large.png: 100 x 60 pixels averaged down to 32 x 32"));
+    struct sprite s = picture("l.png");
+    ck_assert(s.width == 32 && s.height == 32);
+    sprite_free(&s);
+    must("test -n \"$($T describe large.png)\"");
+}
+END_TEST
+
+/* ---- recolour, sheet, frames, previews ---- */
+
+START_TEST(recoloured_pictures_have_the_palette_only)
+{
+    struct palette p;
+    struct error error = {0};
+    ck_assert(palette_parse(".gpl", PICO, sizeof PICO - 1, &p, &error));
+    must("$T recolour large.png --palette p.gpl -o r.png && $T recolour large.png --palette r.png -o r2.png");
+    struct sprite before = picture("large.png"), s = picture("r.png");
+    for (int i = 0; i < s.width * s.height; i++) {
+        ck_assert_int_eq(s.rgba[4 * i + 3], before.rgba[4 * i + 3]);
+        ck_assert(s.rgba[4 * i + 3] == 0 || palette_has(&p, s.rgba + 4 * i));
+    }
+    sprite_free(&before), sprite_free(&s);
+}
+END_TEST
+
+START_TEST(sheets_and_frames_are_written_with_their_json)
+{
+    must("$T sheet ball.png ball16.png odd.png -o s.png && grep -q '\"filename\":\"odd.png\",\"frame\":{\"x\":0,\"y\":64,\"w\":72,\"h\":60}' s.json || cat s.json");
+    struct sprite sheet = picture("s.png"), ball = picture("ball.png");
+    ck_assert(sheet.width == 144 && sheet.height == 128);
+    for (int i = 0; i < SPRITE_PIXELS; i++) ck_assert_mem_eq(at(&sheet, i % 32, i / 32), ball.rgba + 4 * i, 4);
+    must("$T frames ball.png -s 1 --candidates 2 -o fr.png && test $(grep -c duration fr.json) = 4 && file fr.gif | grep -q 'GIF image data, version 89a, 32 x 32'");
+    sprite_free(&sheet);
+    sheet = picture("fr.png");
+    ck_assert(sheet.width == 128 && sheet.height == 32);
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        ck_assert_mem_eq(at(&sheet, i % 32, i / 32), ball.rgba + 4 * i, 4);
+        ck_assert((at(&sheet, 64 + i % 32, i / 32)[3] != 0) == (ball.rgba[4 * i + 3] != 0));        /* the blink keeps the shape */
+    }
+    for (int i = 0; i < 128 * 32; i++) {                         /* no frame brings in a colour */
+        bool known = sheet.rgba[4 * i + 3] == 0;
+        for (int k = 0; k < SPRITE_PIXELS && !known; k++) known = memcmp(ball.rgba + 4 * k, sheet.rgba + 4 * i, 4) == 0;
+        ck_assert(known);
+    }
+    int rows[4] = {0};                                           /* the first row that holds something: at rest, lower, at rest, higher */
+    for (int f = 0; f < 4; f++)
+        for (bool found = false; !found; rows[f]++)
+            for (int x = 0; x < 32; x++) found = found || at(&sheet, 32 * f + x, rows[f])[3] != 0;
+    ck_assert(rows[1] == rows[0] + 1 && rows[2] == rows[0] && rows[3] == rows[0] - 1);
+    must("$T frames odd.png --frames 2 && test -e odd-frames.png -a -e odd-frames.gif -a -e odd-frames.json");
+    sprite_free(&sheet), sprite_free(&ball);
+}
+END_TEST
+
+START_TEST(previews_are_shown_when_asked_for)
+{
+    must("$T recolour ball.png --palette p.gpl -o p1.png --preview sixel | head -c 3 | od -An -c | grep -q '033   P   q'");
+    must("$T recolour ball.png --palette p.gpl -o p1.png --overwrite --preview kitty | head -c 3 | od -An -c | grep -q '033   _   G'");
+    must("$T recolour ball.png --palette p.gpl -o p2.png --preview half | head -c 7 | od -An -c | grep -q '033   \\[   .   8   ;'");
+    must("test \"$($T draw 'a red ball' -s 1 -o p1.png --overwrite --preview none)\" = p1.png && test \"$($T draw 'a red ball' -s 1 -o p1.png --overwrite)\" = p1.png");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("picture");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 120);
+    tcase_add_unchecked_fixture(all, start, stop);
+    tcase_add_loop_test(all, wrong_uses_get_one_clear_line, 0, (int)(sizeof WRONG / sizeof *WRONG));
+    tcase_add_test(all, wishes_shape_the_written_file);
+    tcase_add_test(all, pieces_are_the_same_alone_and_together);
+    tcase_add_test(all, tiles_have_no_seam);
+    tcase_add_test(all, fill_changes_nothing_outside);
+    tcase_add_test(all, masks_mark_what_changes);
+    tcase_add_test(all, continue_keeps_the_top_and_vary_what_its_strength_says);
+    tcase_add_test(all, large_pictures_are_fitted_with_a_word);
+    tcase_add_test(all, recoloured_pictures_have_the_palette_only);
+    tcase_add_test(all, sheets_and_frames_are_written_with_their_json);
+    tcase_add_test(all, previews_are_shown_when_asked_for);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
