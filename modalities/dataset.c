@@ -78,9 +78,10 @@ static bool set_path(struct dataset_item *item, const char *path, struct error *
 
 /* ---- metadata.jsonl and ideas ---- */
 
-static bool read_split(const cJSON *row, const char *name, enum split *out, struct error *error)
+static bool read_split(const cJSON *row, const char *name, enum split *out, bool *hashed, struct error *error)
 {
     const cJSON *item = json_member(row, "split");
+    *hashed = item == NULL;
     if (item == NULL) {
         *out = split_by_hash(name);
         return true;
@@ -98,7 +99,7 @@ static bool read_row(struct dataset *d, size_t *room, const cJSON *row, struct e
     if (strstr(name, "..") != NULL || name[0] == '/') return error_set(error, ERROR_INPUT, "\"file_name\" %.80s leaves the folder", name);
     if (modality_of_path(name) == NULL) return true;           /* a kind that we do not read */
     struct dataset_item *item = add_item(d, room, error);
-    if (item == NULL || !file_join(path, sizeof path, d->path, name, error) || !set_path(item, path, error) || !read_split(row, name, &item->split, error)) return false;
+    if (item == NULL || !file_join(path, sizeof path, d->path, name, error) || !set_path(item, path, error) || !read_split(row, name, &item->split, &item->hashed, error)) return false;
     if (!cJSON_IsString(text)) text = json_member(row, "title");
     if (cJSON_IsString(text) && !add_caption(item, text->valuestring, error)) return false;
     cJSON_ArrayForEach(alt, json_member(row, "alt"))
@@ -118,7 +119,7 @@ static bool read_idea(struct dataset *d, size_t *room, const cJSON *row, struct 
         if (text[0] == '\0') return error_set(error, ERROR_INPUT, "\"%s\" is empty", parts[i]);
         if (!add_caption(item, text, error)) return false;
     }
-    return read_split(row, item->caption[0], &item->split, error);
+    return read_split(row, item->caption[0], &item->split, &item->hashed, error);
 }
 
 static bool read_lines(struct dataset *d, size_t *room, const char *path, bool (*use)(struct dataset *, size_t *, const cJSON *, struct error *), struct error *error)
@@ -177,7 +178,7 @@ static bool add_file(struct dataset *d, size_t *room, const char *path, struct e
     if (file_has_extension(path, ".txt") && is_sidecar(path)) return true;
     struct dataset_item *item = add_item(d, room, error);
     if (item == NULL || !set_path(item, path, error) || !read_sidecar(item, error)) return false;
-    item->split = split_by_hash(file_base(path));
+    item->split = split_by_hash(file_base(path)), item->hashed = true;
     return item->captions > 0 || caption_from_name(item, error);
 }
 
@@ -218,10 +219,16 @@ bool dataset_scan(const char *path, struct dataset *d, struct error *error)
     if (d->path == NULL) return false;
     for (size_t n = strlen(d->path); n > 1 && d->path[n - 1] == '/'; n--) d->path[n - 1] = '\0';
     d->name = mem_copy_string(file_base(d->path), error);
-    bool ok = d->name != NULL && scan(d, &room, error);
+    bool ok = d->name != NULL && scan(d, &room, error) && (d->n < 2 || dataset_group(d, error));
     if (ok && d->n == 0) ok = error_set(error, ERROR_INPUT, "%s: no .txt, .mid or .png in it", path);
     if (!ok) dataset_free(d);
     return ok;
+}
+
+void dataset_piece_free(struct dataset_piece *p)
+{
+    ids_free(&p->payload), ids_free(&p->mirrored), ids_free(&p->turned);
+    for (int k = 0; k < DATASET_CAPTIONS; k++) ids_free(&p->caption[k]), ids_free(&p->mirrored_caption[k]), ids_free(&p->turned_caption[k]);
 }
 
 void dataset_free(struct dataset *d)
@@ -232,11 +239,7 @@ void dataset_free(struct dataset *d)
     }
     mem_free(d->items);
     for (int s = 0; s < SPLITS; s++) {
-        for (size_t i = 0; i < d->pieces_n[s]; i++) {
-            ids_free(&d->pieces[s][i].payload);
-            ids_free(&d->pieces[s][i].mirrored);
-            for (int k = 0; k < DATASET_CAPTIONS; k++) ids_free(&d->pieces[s][i].caption[k]);
-        }
+        for (size_t i = 0; i < d->pieces_n[s]; i++) dataset_piece_free(&d->pieces[s][i]);
         mem_free(d->pieces[s]);
     }
     mem_free(d->name);

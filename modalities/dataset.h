@@ -3,7 +3,7 @@
  * A data set is a file (.txt, .mid, .png, .jsonl) or a folder. A folder may hold metadata.jsonl, a line of JSON for each
  * file: `file_name`, `text` (the caption), `alt` (more captions), `title`, `split` (train, valid or test). Without it all
  * files below the folder are taken; a caption then comes from name.txt beside name.mid or name.png, else from the file's
- * name, and the split from a hash of the name (90/5/5). A .jsonl file holds ideas: `idea`, `text`, `music`, `picture`.
+ * name, and the split from a hash of the name (90/5/5); pictures that are nearly alike go into one split (dataset_groups.c). A .jsonl file holds ideas: `idea`, `text`, `music`, `picture`.
  *
  * Work goes in two steps: dataset_scan lists items and captions (what tokenizers are trained on); dataset_encode makes
  * the pieces, none longer than the context: long texts are cut at paragraphs, long tunes at bar lines. A data set is
@@ -26,6 +26,7 @@ enum item_kind { ITEM_TEXT, ITEM_MUSIC, ITEM_IMAGE, ITEM_IDEA };   /* the first 
 struct dataset_item {
     enum item_kind kind;
     enum split split;
+    bool hashed;                       /* the split comes from a hash of the name */
     char *path;                        /* owned; NULL for an idea */
     char *caption[DATASET_CAPTIONS];   /* owned; of an idea: idea, text, music, picture */
     int captions;
@@ -34,10 +35,10 @@ struct dataset_item {
 struct dataset_piece {
     enum item_kind kind;
     bool opens, closes;                /* a text's first and last piece; others are both */
-    struct ids payload, mirrored;      /* joint ids; mirrored only of pictures */
-    struct ids caption[DATASET_CAPTIONS];
+    struct ids payload, mirrored, turned;      /* joint ids; the latter two only of pictures: left for right, and with its hues turned */
+    struct ids caption[DATASET_CAPTIONS], mirrored_caption[DATASET_CAPTIONS], turned_caption[DATASET_CAPTIONS];    /* what is true of each */
     int captions;
-    bool may_mirror, may_transpose;    /* its captions stay true */
+    bool may_mirror, may_transpose;    /* its captions stay true; hues are turned only where they do */
 };
 
 struct dataset {
@@ -58,6 +59,12 @@ struct dataset {
 
 bool dataset_scan(const char *path, struct dataset *out, struct error *error);
 void dataset_free(struct dataset *dataset);
+
+/* Give pictures that are nearly alike one split, as far as no split was told; part of dataset_scan. */
+bool dataset_group(struct dataset *dataset, struct error *error);
+
+/* Free a piece's lists. */
+void dataset_piece_free(struct dataset_piece *piece);
 
 /* A text model has no ids for tunes, pictures and ideas: false with a message when there are some. */
 bool dataset_suits(const struct dataset *dataset, const struct vocabulary *v, struct error *error);

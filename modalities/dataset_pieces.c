@@ -3,6 +3,7 @@
  * Items are encoded side by side on the pool's threads, each into its own list, and put together in their order. */
 #include "core/mem.h"
 #include "core/random.h"
+#include "modalities/augment.h"
 #include "modalities/dataset.h"
 
 #include <ctype.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
+static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TURN = 0.25, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
 enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5, MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
@@ -84,13 +85,32 @@ static bool make_music(const struct job *job, const struct piece *piece, struct 
     return ok;
 }
 
-/* ---- sprites: as they are and mirrored ---- */
+/* ---- sprites: as they are, mirrored, and with other hues ---- */
 
-static bool make_image(const struct job *job, struct piece *piece, struct made *m, struct error *error)
+/* The same picture with its hues turned, where its captions can be kept true. The angle comes from the pixels. */
+static bool make_turned(const struct job *job, const struct dataset_item *item, const struct piece *piece, struct dataset_piece *p, struct error *error)
+{
+    const struct vocabulary *v = job->d->vocabulary;
+    struct piece turned = {.kind = MODALITY_IMAGE};
+    struct bytes words[DATASET_CAPTIONS] = {{0}};
+    uint64_t sum = 0;
+    bool may = false;
+    for (int i = 0; i < SPRITE_PIXELS * 4; i++) sum = sum * 31 + piece->sprite.rgba[i];
+    bool ok = augment_hue(&piece->sprite, (int)random_below(sum, 0, 0, 8) * 40 + 40, item->caption, item->captions, &turned.sprite, words, &may, error);
+    if (ok && may) {
+        ok = modality_image.encode(v, &turned, &p->turned, NULL, error);
+        for (int i = 0; ok && i < item->captions; i++) ok = form_words(v, bytes_text(&words[i]), &p->turned_caption[i], error);
+    }
+    for (int i = 0; i < DATASET_CAPTIONS; i++) bytes_free(&words[i]);
+    piece_free(&turned);
+    return ok;
+}
+
+static bool make_image(const struct job *job, const struct dataset_item *item, struct piece *piece, struct made *m, struct error *error)
 {
     const struct vocabulary *v = job->d->vocabulary;
     struct dataset_piece *p = add_piece(m, ITEM_IMAGE, error);
-    if (p == NULL || !modality_image.encode(v, piece, &p->payload, NULL, error)) return false;
+    if (p == NULL || !modality_image.encode(v, piece, &p->payload, NULL, error) || !make_turned(job, item, piece, p, error)) return false;
     sprite_flip(&piece->sprite);
     p->may_mirror = true;
     return modality_image.encode(v, piece, &p->mirrored, NULL, error);
@@ -118,18 +138,38 @@ static bool has_word(const char *text, const char *const *words, size_t n)
     return false;
 }
 
+static bool mirror_caption(const struct vocabulary *v, const char *caption, struct dataset_piece *p, int i, struct error *error)
+{
+    struct bytes words = {0};
+    bool may, ok = augment_mirror(caption, &words, &may, error) && form_words(v, bytes_text(&words), &p->mirrored_caption[i], error);
+    p->may_mirror = p->may_mirror && may;
+    bytes_free(&words);
+    return ok;
+}
+
+static void move_list(struct ids *to, struct ids *from)
+{
+    if (to == from) return;
+    *to = *from;
+    *from = (struct ids){0};
+}
+
 static bool make_captions(const struct vocabulary *v, const struct dataset_item *item, struct dataset_piece *p, bool excerpt, struct error *error)
 {
-    static const char *const sided[] = {"left", "right", "flag", "letter", "east", "west"};
     static const char *const keyed[] = {"major", "minor"};
     for (int i = 0; i < item->captions; i++) {
         struct ids words = {0};
         if (excerpt && strstr(item->caption[i], "-bar") != NULL) continue;       /* counts the bars of the whole tune */
-        if (has_word(item->caption[i], sided, sizeof sided / sizeof *sided)) p->may_mirror = false;
         if (has_word(item->caption[i], keyed, sizeof keyed / sizeof *keyed)) p->may_transpose = false;
         if (!form_words(v, item->caption[i], &words, error)) { ids_free(&words); return false; }
-        if (words.n > CAPTION_MOST) ids_free(&words);
-        else p->caption[p->captions++] = words;
+        if (p->kind == ITEM_IMAGE && !mirror_caption(v, item->caption[i], p, i, error)) { ids_free(&words); return false; }
+        if (words.n > CAPTION_MOST) ids_free(&words), ids_free(&p->mirrored_caption[i]), ids_free(&p->turned_caption[i]);
+        else p->caption[i] = words;
+    }
+    for (int i = 0; i < item->captions; i++) {                 /* close the ranks */
+        if (p->caption[i].n == 0) continue;
+        move_list(&p->caption[p->captions], &p->caption[i]), move_list(&p->mirrored_caption[p->captions], &p->mirrored_caption[i]), move_list(&p->turned_caption[p->captions], &p->turned_caption[i]);
+        p->captions++;
     }
     return true;
 }
@@ -147,7 +187,7 @@ static void make(void *context, int index, int worker)
     bool ok = item->kind == ITEM_IDEA ? make_idea(job, item, m, error) : modality_read_file(item->path, &piece, error);
     if (ok && item->kind == ITEM_TEXT) ok = make_text(job, &piece, m, error);
     if (ok && item->kind == ITEM_MUSIC) ok = make_music(job, &piece, m, error);
-    if (ok && item->kind == ITEM_IMAGE) ok = make_image(job, &piece, m, error);
+    if (ok && item->kind == ITEM_IMAGE) ok = make_image(job, item, &piece, m, error);
     if (!ok && item->path != NULL && strstr(error->text, item->path) == NULL) error_prefix(error, "%s", item->path);
     for (size_t i = 0; ok && i < m->n && item->kind != ITEM_IDEA && job->d->vocabulary->joint; i++)
         ok = make_captions(job->d->vocabulary, item, &m->pieces[i], m->n > 1, error);
@@ -173,8 +213,7 @@ static void gather(struct dataset *d, const struct job *job, size_t n)
         if (m->error.kind != ERROR_NONE && d->refused++ == 0) snprintf(d->first_refusal, sizeof d->first_refusal, "%.299s", m->error.text);
         for (size_t k = 0; k < m->n; k++) {
             if (m->error.kind != ERROR_NONE) {
-                ids_free(&m->pieces[k].payload), ids_free(&m->pieces[k].mirrored);
-                for (int c = 0; c < DATASET_CAPTIONS; c++) ids_free(&m->pieces[k].caption[c]);
+                dataset_piece_free(&m->pieces[k]);
                 continue;
             }
             d->pieces[split][d->pieces_n[split]++] = m->pieces[k];
@@ -322,9 +361,16 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
     double form = random_unit(d->seed, draw, 0), change = random_unit(d->seed, draw, 2);
     const struct ids *payload = &p->payload;
     struct ids moved = {0};
-    const struct ids *caption = p->captions > 0 ? &p->caption[random_below(d->seed, draw, 1, (uint64_t)p->captions)] : NULL;
+    size_t which = p->captions > 0 ? (size_t)random_below(d->seed, draw, 1, (uint64_t)p->captions) : 0;
+    const struct ids *caption = p->captions > 0 ? &p->caption[which] : NULL;
     bool ok = true;
-    if (p->kind == ITEM_IMAGE && p->may_mirror && p->mirrored.n > 0 && change < SHARE_MIRROR) payload = &p->mirrored;
+    if (p->kind == ITEM_IMAGE && p->turned.n > 0 && random_unit(d->seed, draw, 7) < SHARE_TURN) {
+        payload = &p->turned;
+        caption = p->captions > 0 ? &p->turned_caption[which] : NULL;
+    } else if (p->kind == ITEM_IMAGE && p->may_mirror && p->mirrored.n > 0 && change < SHARE_MIRROR) {
+        payload = &p->mirrored;
+        caption = p->captions > 0 ? &p->mirrored_caption[which] : NULL;
+    }
     if (p->kind == ITEM_MUSIC && p->may_transpose && change < SHARE_TRANSPOSE) {
         ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
         payload = &moved;
