@@ -85,6 +85,7 @@ enum precision app_precision(const struct arguments *a) { return a->option[OPTIO
 bool engine_start(struct engine *e, const struct arguments *a, bool joint, struct error *error)
 {
     *e = (struct engine){.a = a};
+    if (!engine_preview_check(a, error)) return false;
     if (!app_model_folder(a, e->folder, sizeof e->folder, error) || !vocabulary_load(e->folder, &e->vocabulary, error) || !model_load(e->folder, &e->model, error)) return false;
     if (joint && !e->vocabulary.joint) return error_set(error, ERROR_INPUT, "%s: a text model; one with music and images is wanted", e->folder);
     if (e->model.config.V < e->vocabulary.size)
@@ -349,6 +350,15 @@ bool engine_likelihood_of_prompt(const struct engine *e, const char *prompt, con
               ids_append(&words, SPECIAL_EOS, error) && likelihood(e, &left, &words, out, error);
     ids_free(&left), ids_free(&words);
     return ok;
+}
+
+bool engine_preview_check(const struct arguments *a, struct error *error)
+{
+    static const char *const ways[] = {"half", "sixel", "kitty", "none"};
+    const char *asked = a->option[OPTION_PREVIEW].text;
+    for (size_t i = 0; asked != NULL && i < sizeof ways / sizeof *ways; i++)
+        if (strcmp(asked, ways[i]) == 0) return true;
+    return asked == NULL || error_set(error, ERROR_USAGE, "--preview: '%.40s' is unknown; half, sixel, kitty or none is wanted", asked);
 }
 
 /* The way that was asked for, or half blocks in the colours that the terminal tells of. */

@@ -77,5 +77,6 @@ bool engine_may_write(const struct arguments *a, const char *path, struct error 
 
 /* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. */
 void engine_preview(const struct arguments *a, const struct sprite *sprite);
+bool engine_preview_check(const struct arguments *a, struct error *error);      /* is --preview a way that there is? engine_start asks, too */
 
 #endif

@@ -23,10 +23,10 @@ static bool one_of(const struct arguments *a, enum option_id id, const char *con
 
 bool picture_options_check(const struct arguments *a, struct error *error)
 {
-    static const char *const sizes[] = {"16", "32", NULL}, *const tiles[] = {"x", "y", "xy", NULL}, *const symmetries[] = {"x", NULL}, *const ways[] = {"half", "sixel", "kitty", "none", NULL};
+    static const char *const sizes[] = {"16", "32", NULL}, *const tiles[] = {"x", "y", "xy", NULL}, *const symmetries[] = {"x", NULL};
     uint8_t rgb[3];
     if (!one_of(a, OPTION_SIZE, sizes, "16 or 32", error) || !one_of(a, OPTION_TILE, tiles, "x, y or xy", error) || !one_of(a, OPTION_SYMMETRY, symmetries, "x", error) ||
-        !one_of(a, OPTION_PREVIEW, ways, "half, sixel, kitty or none", error)) return false;
+        !engine_preview_check(a, error)) return false;
     const char *ground = text_of(a, OPTION_BACKGROUND);
     bool coloured = ground[0] != '\0' && strcmp(ground, "transparent") != 0;
     if (coloured && !image_colour(ground, rgb)) return error_set(error, ERROR_USAGE, "--background: '%.40s' is no colour; transparent or #rrggbb is wanted", ground);

@@ -36,8 +36,8 @@ void show_preview(const struct arguments *a, const struct score *score)
     struct error ignored = {0};
     const char *columns = getenv("COLUMNS");
     int width = columns != NULL && atoi(columns) >= 20 && atoi(columns) <= 500 ? atoi(columns) : 80;
-    if (a->option[OPTION_NO_PREVIEW].given || !isatty(STDOUT_FILENO)) return;
-    if (roll_draw_small(score, width, &picture, &ignored)) engine_preview(&picture);
+    if (!a->option[OPTION_PREVIEW].given && !isatty(STDOUT_FILENO)) return;
+    if (roll_draw_small(score, width, &picture, &ignored)) engine_preview(a, &picture);
     sprite_free(&picture);
 }
 
