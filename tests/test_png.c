@@ -55,7 +55,7 @@ static void write_row(const struct wanted *w, int y, uint8_t *row)
         for (int c = 0; c < channels; c++, bit += depth) {
             unsigned v = sample(w->k, x, y, c, depth);
             if (depth == 16) row[bit / 8] = (uint8_t)(v >> 8), row[bit / 8 + 1] = (uint8_t)v;
-            else row[bit / 8] |= (uint8_t)(v << (8 - depth - bit % 8));
+            else row[bit / 8] = (uint8_t)(row[bit / 8] | v << (8 - depth - bit % 8));
         }
 }
 
@@ -97,7 +97,11 @@ static void write_png(const struct wanted *w, struct bytes *out)
 }
 
 /* 8-bit value of a sample: scaled to the full range, rounded. */
-static uint8_t eight(unsigned v, int depth) { return depth == 16 ? (uint8_t)((v * 255ul + 32767) / 65535) : (uint8_t)(v * 255 / ((1u << depth) - 1)); }
+static uint8_t eight(unsigned v, int depth)
+{
+    unsigned most = depth == 16 ? 65535 : (1u << depth) - 1;
+    return (uint8_t)((v * 255 + most / 2) / most & 255);
+}
 
 static void expected(const struct wanted *w, int x, int y, uint8_t out[4])
 {
