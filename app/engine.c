@@ -185,7 +185,7 @@ bool engine_recipe(const struct engine *e, const struct engine_order *o, const i
 }
 
 /* One piece on its way. */
-struct making { struct modality_state state; struct generate_constraint constraint; struct ids prompt, negative, made; size_t head; struct generation options; struct music_order music; };
+struct making { struct modality_state state; struct generate_constraint constraint; struct ids prompt, negative, made; size_t head; struct generation options; struct music_order music; struct codes_wishes wishes; };
 
 /* What is asked of a tune: the bars before it go into its prompts, and its wishes must have room. */
 static bool prepare_music(const struct engine_order *o, struct making *m, size_t most, struct error *error)
@@ -219,7 +219,8 @@ static bool add_before(const struct engine *e, const struct music_order *music, 
 static bool prepare(struct engine *e, const struct engine_order *o, struct making *m, struct generate_request *q, struct error *error)
 {
     size_t room = (size_t)e->model.config.T, picture = CODES_PATTERNS + CODES_COLOURS_MOST + 4;
-    m->constraint = o->picture != NULL ? modality_constraint_wishes(&m->state, &e->vocabulary, &o->picture->wishes) : modality_constraint(&m->state, &e->vocabulary, o->kind);
+    if (o->picture != NULL) m->wishes = o->picture->wishes;
+    m->constraint = o->picture != NULL ? modality_constraint_wishes(&m->state, &e->vocabulary, &m->wishes) : modality_constraint(&m->state, &e->vocabulary, o->kind);
     m->options = *o->options;                                  /* a view */
     m->options.sampling.seed = o->seed + 1000003 * (uint64_t)o->candidate, m->options.sampling.eos = engine_eos();
     if (!form_prompt(&e->vocabulary, o->kind, o->prompt, &m->prompt, error) || !form_prompt(&e->vocabulary, o->kind, o->negative, &m->negative, error)) return false;
@@ -252,6 +253,30 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }
 
+/* With a limit on colours: sample full palettes first, thin them, and let the pictures be sampled with what is left. */
+static bool settle_palettes(struct engine *e, const struct engine_order *orders, struct making *m, struct generate_request *q, int n, int length, struct ids **made, struct error *error)
+{
+    const struct codes *codes = e->vocabulary.codes;
+    size_t last[BATCH_MOST];
+    if (orders[0].picture == NULL || orders[0].picture->wishes.limit == 0 || n > BATCH_MOST) return true;
+    for (int i = 0; i < n; i++) m[i].wishes.limit = 0, last[i] = q[i].last, q[i].last = q[i].prompt_n + CODES_COLOURS_MOST + 2;
+    struct session *session = session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error);
+    bool ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
+    session_stop(session);
+    for (int i = 0; ok && i < n; i++) {
+        struct ids local = {0};
+        size_t from = q[i].prompt_n;
+        if (made[i]->n > from && made[i]->id[made[i]->n - 1] == SPECIAL_EOS) made[i]->n--;
+        ok = vocabulary_local(made[i]->id + from, made[i]->n - from, e->vocabulary.image_first, codes_vocabulary(codes), &local, error);
+        m[i].wishes.limit = orders[i].picture->wishes.limit;
+        if (ok) codes_wishes_thin(codes, &m[i].wishes, local.id, local.n);
+        ids_free(&local);
+        made[i]->n = 0;
+        q[i].last = last[i];
+    }
+    return ok;
+}
+
 bool engine_make(struct engine *e, const struct engine_order *orders, int n, struct piece *out, struct error *error)
 {
     struct making *m = mem_alloc((size_t)n, sizeof *m, error);
@@ -265,6 +290,7 @@ bool engine_make(struct engine *e, const struct engine_order *orders, int n, str
         ok = prepare(e, &orders[i], &m[i], &q[i], error);
         if (ok && generate_length(&q[i]) > length) length = generate_length(&q[i]);
     }
+    ok = ok && settle_palettes(e, orders, m, q, n, length, made, error);
     struct session *session = ok ? session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error) : NULL;
     ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
     for (int i = 0; ok && i < n; i++) ok = finish(e, &orders[i], &m[i], &out[i], error);

@@ -132,15 +132,38 @@ bool picture_rank_prompt(const struct engine *e, const struct engine_order *o, c
     return o->prompt == NULL || o->prompt[0] == '\0' || engine_likelihood_of_prompt(e, o->prompt, payload, out, error);
 }
 
+enum { RETRIES = 4 };
+static const double NOTHING = -1e30;                           /* likelihood of a picture that shows nothing: the last choice */
+
+static bool shows_nothing(const struct sprite *s)
+{
+    for (int i = 0; i < s->width * s->height; i++)
+        if (s->rgba[4 * i + 3] != 0) return false;
+    return true;
+}
+
 /* Keep a made piece if it is better than the one for its order so far; what is not kept is freed. */
 static bool keep_better(struct engine *e, const struct engine_order *o, picture_rank *rank, struct piece *made, struct piece *best, double *score, struct error *error)
 {
     double own = 0;
     if (rank != NULL && !rank(e, o, &made->ids, &own, error)) return false;
+    if (shows_nothing(&made->sprite)) own = NOTHING;
     if (best->ids.n > 0 && own <= *score) { piece_free(made); return true; }
     piece_free(best);
     *best = *made, *score = own;
     *made = (struct piece){0};
+    return true;
+}
+
+/* With few colours the model now and then leaves a picture empty: draw again. */
+static bool draw_again(struct engine *e, const struct engine_order *first, int candidates, struct piece *out, struct error *error)
+{
+    struct engine_order o = *first;
+    for (int k = 0; k < RETRIES && shows_nothing(&out->sprite); k++) {
+        piece_free(out);
+        o.candidate = candidates + k;
+        if (!engine_make(e, &o, 1, out, error)) return false;
+    }
     return true;
 }
 
@@ -159,6 +182,7 @@ bool picture_best(struct engine *e, const struct engine_order *first, int n, int
         for (int i = 0; ok && i < some; i++) ok = keep_better(e, &orders[i], candidates > 1 ? rank : NULL, &made[i], &out[(done + i) / candidates], &score[(done + i) / candidates], error);
         for (int i = 0; i < some; i++) piece_free(&made[i]);
     }
+    for (int i = 0; ok && i < n && !app_stop; i++) ok = draw_again(e, &first[i], candidates, &out[i], error);
     if (ok && app_stop) ok = error_set(error, ERROR_STOPPED, "stopped");
     mem_free(made), mem_free(orders), mem_free(score);
     for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);

@@ -85,6 +85,10 @@ bool codes_wishes_sprite(const struct codes *codes, struct codes_wishes *wishes,
 /* False with a message when the wishes cannot be met together. */
 bool codes_wishes_check(const struct codes *codes, const struct codes_wishes *wishes, struct error *error);
 
+/* Colours are sent from dark to light, so a limit alone would keep the dark ones. A palette of up to 16 that n local ids send (a payload's start) is
+ * thinned to the limit, of the two nearest always one, and is what must be sent from now on. */
+void codes_wishes_thin(const struct codes *codes, struct codes_wishes *wishes, const int32_t *ids, size_t n);
+
 /* The exact colours for those that a payload of n local ids sends, in their order; returns how many. */
 int codes_wishes_exact(const struct codes *codes, const struct codes_wishes *wishes, const int32_t *ids, size_t n, uint8_t rgb[CODES_COLOURS_MOST][3]);
 

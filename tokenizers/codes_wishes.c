@@ -304,3 +304,23 @@ bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, str
     if (w->only && w->colours == 0) return error_set(error, ERROR_INPUT, "image codes: an empty palette; at least one colour is wanted");
     return true;
 }
+
+void codes_wishes_thin(const struct codes *c, struct codes_wishes *w, const int32_t *ids, size_t n)
+{
+    uint8_t rgb[CODES_COLOURS_MOST][3];
+    int16_t master[CODES_COLOURS_MOST];
+    int count = codes_wishes_exact(c, w, ids, n, rgb);
+    for (int i = 0; i < count; i++) master[i] = (int16_t)(ids[i + 1] - CODES_SIZES);
+    while (count > limit_of(w)) {
+        int a = 0, b = 1;
+        for (int i = 0; i < count; i++)
+            for (int j = i + 1; j < count; j++)
+                if (distance(rgb[i], rgb[j]) < distance(rgb[a], rgb[b])) a = i, b = j;
+        int drop = b < count - 1 || a == 0 ? b : a;           /* the darkest stays, and where it can the lightest */
+        count--;
+        memmove(rgb + drop, rgb + drop + 1, (size_t)(count - drop) * sizeof *rgb);
+        memmove(master + drop, master + drop + 1, (size_t)(count - drop) * sizeof *master);
+    }
+    w->colours = 0, w->least = 0, w->only = count > 0;
+    for (int i = 0; i < count; i++) (void)list_colour(w, master[i], rgb[i], true);
+}
