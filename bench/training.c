@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { THREADS = 2, MICROS = 2 };     /* a step is MICROS passes a thread: less memory, no less speed */
+enum { THREADS = 2, MICRO_MOST = 1024 };
 
 /* B sequences of T a step; the plain model of bench/peers/train.py is our gpt2 family (with its biases). */
 static const struct shape { const char *name; int V, T, L, H, C, B; bool own; const char *eager, *compiled; } SHAPES[] = {
@@ -22,6 +22,7 @@ enum { SHAPES_N = sizeof SHAPES / sizeof *SHAPES };
 
 struct training {
     const struct shape *shape;
+    int micros;              /* passes a thread and step, of MICRO_MOST positions at most: less memory, no less speed */
     struct model model;
     struct threads *pool;
     struct optimizer optimizer;
@@ -48,7 +49,9 @@ static bool start(struct training *t, const struct shape *s, struct error *error
     t->pool = threads_start(THREADS, error);
     if (t->pool == NULL || !model_init(&t->model, &c, error) || !optimizer_init(&t->optimizer, &t->model, &options, THREADS, error)) return false;
     model_randomize(&t->model, 1);
-    int n = s->B * s->T / THREADS / MICROS;
+    int n = s->B * s->T / THREADS;
+    t->micros = (n + MICRO_MOST - 1) / MICRO_MOST;
+    n /= t->micros;
     for (int i = 0; i < THREADS; i++) {
         t->slabs[i] = slab_start(&t->model, n, error);
         t->gradients[i] = mem_alloc(t->model.numbers, sizeof(float), error);
@@ -74,7 +77,7 @@ static void stop(struct training *t)
 static void step(struct training *t)
 {
     for (int i = 0; i < THREADS; i++) memset(t->gradients[i], 0, t->model.numbers * sizeof(float));
-    for (int i = 0; i < MICROS; i++) threads_run(t->pool, THREADS, pass, t);
+    for (int i = 0; i < t->micros; i++) threads_run(t->pool, THREADS, pass, t);
     layers_add(t->gradients[0], t->gradients[1], (int)t->model.numbers);
     optimizer_step(&t->optimizer, &t->model, t->gradients[0], 1e-4, t->pool);
 }
