@@ -7,6 +7,7 @@
 #include "outputs/midi.h"
 #include "modalities/modality.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static double encode_rate(void *context)
     struct error error = {0};
     t->ids.n = 0;
     double begin = bench_now();
-    (void)bpe_encode(t->bpe, t->text.data, t->text.n, false, &t->ids, &error);
+    if (!bpe_encode(t->bpe, t->text.data, t->text.n, false, &t->ids, &error)) return (double)NAN;
     return (double)t->text.n / (bench_now() - begin) / 1e6;
 }
 
@@ -60,7 +61,7 @@ static double picture_encode_rate(void *context)
     double begin = bench_now();
     for (int i = 0; i < TIMES; i++) {
         t->ids.n = 0;
-        (void)codes_encode(t->vocabulary.codes, &t->sprite, &t->ids, NULL, &error);
+        if (!codes_encode(t->vocabulary.codes, &t->sprite, &t->ids, NULL, &error)) return (double)NAN;
     }
     return TIMES / (bench_now() - begin);
 }
@@ -72,7 +73,7 @@ static double picture_decode_rate(void *context)
     double begin = bench_now();
     for (int i = 0; i < TIMES; i++) {
         struct sprite out = {0};
-        (void)codes_decode(t->vocabulary.codes, t->ids.id, t->ids.n, &out, NULL, &error);
+        if (!codes_decode(t->vocabulary.codes, t->ids.id, t->ids.n, &out, NULL, &error)) return (double)NAN;
         sprite_free(&out);
     }
     return TIMES / (bench_now() - begin);
@@ -85,7 +86,7 @@ static double midi_rate(void *context)
     double begin = bench_now();
     for (int i = 0; i < TIMES; i++) {
         struct score score = {0};
-        (void)midi_read(t->midi.data, t->midi.n, &score, &error);
+        if (!midi_read(t->midi.data, t->midi.n, &score, &error)) return (double)NAN;
         t->notes = score.notes;
         score_free(&score);
     }

@@ -4,6 +4,7 @@
 #include "modalities/augment.h"
 #include "modalities/dataset.h"
 #include "outputs/png.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -242,9 +243,5 @@ int main(void)
     tcase_add_test(all, twins_stay_in_one_split);
     tcase_add_test(all, draws_pair_pictures_with_their_captions);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/random.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -602,9 +603,5 @@ int main(void)
     tcase_add_test(all, mutated_files_do_no_harm);
     tcase_add_test(all, memory_may_run_out_anywhere);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "core/random.h"
 #include "modalities/dataset.h"
 #include "outputs/png.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_test(all, wanted_pixels_stay);
     tcase_add_test(all, test_sprites_come_back);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

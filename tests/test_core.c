@@ -4,6 +4,7 @@
 #include "core/optimizer.h"
 #include "core/random.h"
 #include "tests/reference.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(all, softmax_and_exp_are_accurate);
     tcase_add_test(all, schedule_warms_up_stays_and_decays);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

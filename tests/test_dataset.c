@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "modalities/dataset.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -97,9 +98,5 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, a_share_of_texts_has_a_hole);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/random.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -202,9 +203,5 @@ int main(void)
     tcase_add_test(all, json_refuses_the_rest);
     tcase_add_test(all, json_members_are_checked);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "core/search.h"
 #include "tests/generate_cases.h"
 #include "tests/reference.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -682,9 +683,5 @@ int main(void)
     tcase_add_loop_test(all, every_allocation_may_fail, 0, COUNT(HUNGRY));
     tcase_add_test(all, middles_are_ranked_by_what_stands_behind_them);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

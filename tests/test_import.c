@@ -8,6 +8,7 @@
 #include "core/weights.h"
 #include "modalities/chat.h"
 #include "tokenizers/bpe.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -613,9 +614,5 @@ int main(void)
     tcase_add_loop_test(all, conversations_take_the_template_s_form, 0, COUNT(TEMPLATES));
     tcase_add_test(all, unknown_templates_are_refused);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

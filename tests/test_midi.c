@@ -2,6 +2,7 @@
 #include "core/mem.h"
 #include "core/random.h"
 #include "outputs/midi.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -364,9 +365,5 @@ int main(void)
     tcase_add_test(all, mutated_files_do_no_harm);
     tcase_add_test(all, every_failed_allocation_is_an_error);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

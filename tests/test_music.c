@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "outputs/midi.h"
 #include "tokenizers/music.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -545,9 +546,5 @@ int main(void)
     tcase_add_test(all, every_failed_allocation_is_an_error);
     tcase_add_test(all, real_files_survive);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include "core/packed.h"
 #include "core/random.h"
 #include "core/threads.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -192,9 +193,5 @@ int main(void)
     tcase_add_test(all, attention_equals_plain_sums);
     tcase_add_test(all, threads_do_every_item_of_every_round);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

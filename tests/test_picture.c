@@ -3,6 +3,8 @@
 #include "core/random.h"
 #include "outputs/palette.h"
 #include "outputs/png.h"
+#include "tests/program.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,38 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char home[] = "/tmp/triptych-picture-XXXXXX";
-static const char *program;
-
-/* Run a shell command in the home folder; its output (both streams) into text. Returns the exit code. */
-static int run(char *text, size_t size, const char *line)
-{
-    char command[4000];
-    snprintf(command, sizeof command, "cd %s && T=%s; { %s; } 2>&1", home, program, line);
-    FILE *pipe = popen(command, "r");
-    ck_assert_ptr_nonnull(pipe);
-    size_t n = fread(text, 1, size - 1, pipe);
-    text[n] = '\0';
-    while (fgetc(pipe) != EOF) {}
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void must(const char *command)
-{
-    char text[4000];
-    int code = run(text, sizeof text, command);
-    ck_assert_msg(code == 0, "%s: exit code %d: %s", command, code, text);
-}
-
-static void put_file(const char *name, const void *data, size_t n)
-{
-    char path[300];
-    struct error error = {0};
-    snprintf(path, sizeof path, "%s/%s", home, name);
-    ck_assert_msg(file_write(path, data, n, &error), "%s", error.text);
-}
 
 static struct sprite picture(const char *name)
 {
@@ -388,9 +358,5 @@ int main(void)
     tcase_add_test(all, sheets_and_frames_are_written_with_their_json);
     tcase_add_test(all, previews_are_shown_when_asked_for);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

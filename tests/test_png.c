@@ -9,6 +9,7 @@
 #include "outputs/png.h"
 #include "outputs/preview.h"
 #include "outputs/sheet.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <png.h>
@@ -534,9 +535,5 @@ int main(void)
     tcase_add_loop_test(all, previews_show_the_picture, 0, 2);
     tcase_add_test(all, letters_are_distinct_and_stay_inside);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

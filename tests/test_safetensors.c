@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "core/random.h"
 #include "core/safetensors.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -200,9 +201,5 @@ int main(void)
     tcase_add_test(all, truncations_and_mutations_never_crash);
     tcase_add_test(all, half_precision);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include "core/stream.h"
 #include "core/threads.h"
 #include "tests/reference.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <string.h>
@@ -178,9 +179,5 @@ int main(void)
     tcase_add_test(all, cut_and_copy_keep_the_past);
     tcase_add_test(all, streams_mix_by_weight_and_cover_each_epoch);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

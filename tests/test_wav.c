@@ -6,6 +6,7 @@
 #include "outputs/wav.h"
 
 #include "outputs/roll.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -268,9 +269,5 @@ int main(void)
     tcase_add_test(all, long_recipes_fit);
     tcase_add_test(all, what_cannot_be_rendered_is_told);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

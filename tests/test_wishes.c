@@ -4,6 +4,7 @@
 #include "modalities/music_chords.h"
 #include "modalities/music_order.h"
 #include "modalities/music_words.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -358,9 +359,5 @@ int main(void)
     tcase_add_test(all, values_are_read_or_refused);
     tcase_add_test(all, chords_fit_a_melody);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }
