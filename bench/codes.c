@@ -79,16 +79,14 @@ void bench_codes(void)
     struct dataset d = {0};
     struct sprite *train = NULL, *test = NULL;
     struct codes *c = NULL;
-    struct codes_options options = CODES_OPTIONS_DEFAULT;
+    const struct codes_options options = CODES_OPTIONS_DEFAULT;
     struct error error = {0};
     size_t trains = 0, tests = 0;
     bool ok = dataset_scan(path == NULL ? "../shared/data/pixelart" : path, &d, &error);
     if (ok) trains = read_split(&d, SPLIT_TRAIN, &train, &error), tests = read_split(&d, SPLIT_TEST, &test, &error);
-    if (getenv("PATTERNS") != NULL) options.patterns = atoi(getenv("PATTERNS"));
     double begin = bench_now();
     ok = ok && (named != NULL ? codes_load(named, &c, &error) : codes_train(train, trains, &options, NULL, NULL, &c, &error));
     if (ok && named == NULL) printf("%-10s %.1f s for %zu sprites, %d colours, %d patterns\n", "learning", bench_now() - begin, trains, options.colours, options.patterns);
-    if (ok && named == NULL && getenv("CODES_OUT") != NULL) ok = codes_save(c, getenv("CODES_OUT"), &error);
     ok = ok && measure(c, test, tests, &error) && used(c, train, trains, &error);
     if (!ok) fprintf(stderr, "bench: %s\n", error.text);
     for (size_t i = 0; i < trains; i++) sprite_free(&train[i]);
