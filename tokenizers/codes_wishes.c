@@ -99,16 +99,16 @@ static int mirror_of(const struct codes *c, int pattern)
     return c->code_of_shape[codes_shape((uint8_t[4]){p[1], p[0], p[3], p[2]})];
 }
 
-/* The pattern that the other half forces here; -1: none. */
-static int forced(const struct codes *c, const struct codes_grammar *g)
+/* The pattern that the other half forces at a place; -1: none. */
+static int forced(const struct codes *c, const struct codes_grammar *g, int place)
 {
-    int per_row = codes_per_row(g->doubled), partner = g->pattern[g->place - 2 * (g->place % per_row) + per_row - 1];
+    int per_row = codes_per_row(g->doubled), partner = g->pattern[place - 2 * (place % per_row) + per_row - 1];
     return partner < 0 ? -1 : mirror_of(c, partner);
 }
 
 static void keep_mirrored(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
 {
-    int pattern = forced(c, g);
+    int pattern = forced(c, g, g->place);
     for (int i = 0; i < c->patterns; i++) allowed[i] = allowed[i] && (pattern < 0 ? mirror_of(c, i) >= 0 : i == pattern);
 }
 
@@ -148,16 +148,17 @@ static int at_line(const struct codes_grammar *g, int axis) { return axis == 0 ?
 static int line_length(const struct codes_grammar *g, int axis) { return axis == 0 ? codes_per_row(g->doubled) : SPRITE_SIDE / 2; }
 static bool at_edge(const struct codes_grammar *g, int axis) { return at_line(g, axis) == 0 || at_line(g, axis) == line_length(g, axis) - 1; }
 
-static int other_end(const struct codes_grammar *g, int axis)
+/* Of a mirrored picture it may be known by its partner. */
+static int other_end(const struct codes *c, const struct codes_grammar *g, int axis)
 {
-    int far = (line_length(g, axis) - 1) * (axis == 0 ? 1 : codes_per_row(g->doubled));
-    return g->pattern[at_line(g, axis) == 0 ? g->place + far : g->place - far];
+    int far = (line_length(g, axis) - 1) * (axis == 0 ? 1 : codes_per_row(g->doubled)), place = at_line(g, axis) == 0 ? g->place + far : g->place - far;
+    return g->pattern[place] < 0 && g->wishes->symmetric ? forced(c, g, place) : g->pattern[place];
 }
 
 /* The step over the seam that a pattern at an end of a line makes with the other end. */
 static int end_step(const struct codes *c, const struct codes_grammar *g, int axis, int pattern)
 {
-    return at_line(g, axis) == 0 ? seam_step(c, g, axis, other_end(g, axis), pattern) : seam_step(c, g, axis, pattern, other_end(g, axis));
+    return at_line(g, axis) == 0 ? seam_step(c, g, axis, other_end(c, g, axis), pattern) : seam_step(c, g, axis, pattern, other_end(c, g, axis));
 }
 
 /* A line's end comes first with a pattern that some pattern can meet at the other end without a step. */
@@ -223,7 +224,7 @@ static void keep_seamless(const struct codes *c, const struct codes_grammar *g, 
     bool tile[2] = {w->tile_x && at_edge(g, 0), w->tile_y && at_edge(g, 1)}, some = false;
     int64_t least = INT64_MAX;
     for (int axis = 0; axis < 2; axis++)
-        if (tile[axis] && other_end(g, axis) < 0) keep_meetable(c, g, axis, allowed), tile[axis] = false;
+        if (tile[axis] && other_end(c, g, axis) < 0) keep_meetable(c, g, axis, allowed), tile[axis] = false;
     if (w->tile_x && w->tile_y && !w->symmetric && before_corner(g)) keep_corner(c, g, allowed);
     if (!tile[0] && !tile[1]) return;
     for (int pass = 0; pass < 2; pass++)
@@ -258,8 +259,8 @@ void codes_wishes_take(const struct codes *c, struct codes_grammar *g, int patte
     g->step[1] += step(g, p[0], p[2]) + step(g, p[1], p[3]);
     for (int axis = 0; axis < 2; axis++) {
         g->step[axis] += neighbour_step(c, g, axis, -1, pattern) + neighbour_step(c, g, axis, 1, pattern);
-        bool counts = axis == 0 ? w->tile_x : w->tile_y && !(w->symmetric && forced(c, g) >= 0);
-        if (counts && at_edge(g, axis) && other_end(g, axis) >= 0) g->seam[axis] += end_step(c, g, axis, pattern);
+        bool counts = axis == 0 ? w->tile_x : w->tile_y && !(w->symmetric && forced(c, g, g->place) >= 0);
+        if (counts && at_edge(g, axis) && other_end(c, g, axis) >= 0) g->seam[axis] += end_step(c, g, axis, pattern);
     }
 }
 
@@ -279,7 +280,7 @@ void codes_wishes_patterns(const struct codes *c, const struct codes_grammar *g,
     const struct codes_wishes *w = g->wishes;
     if (w->want != NULL) narrow(c, g, keep_wanted, allowed);
     if (w->symmetric) narrow(c, g, keep_mirrored, allowed);
-    if ((w->tile_x || w->tile_y) && !(w->symmetric && forced(c, g) >= 0)) narrow(c, g, keep_seamless, allowed);
+    if ((w->tile_x || w->tile_y) && !(w->symmetric && forced(c, g, g->place) >= 0)) narrow(c, g, keep_seamless, allowed);
 }
 
 /* ---- making wishes ---- */
