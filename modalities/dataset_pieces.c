@@ -5,13 +5,14 @@
 #include "core/random.h"
 #include "modalities/augment.h"
 #include "modalities/dataset.h"
+#include "modalities/draw_image.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TURN = 0.25, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
+static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
 enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5, MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
@@ -168,6 +169,7 @@ static bool make_captions(const struct vocabulary *v, const struct dataset_item 
     }
     for (int i = 0; i < item->captions; i++) {                 /* close the ranks */
         if (p->caption[i].n == 0) continue;
+        p->regular = item->regular && i == item->captions - 1;
         move_list(&p->caption[p->captions], &p->caption[i]), move_list(&p->mirrored_caption[p->captions], &p->mirrored_caption[i]), move_list(&p->turned_caption[p->captions], &p->turned_caption[i]);
         p->captions++;
     }
@@ -359,18 +361,12 @@ static bool with_hole(const struct dataset *d, const struct ids *payload, size_t
 static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, uint64_t draw, struct ids *out, struct error *error)
 {
     double form = random_unit(d->seed, draw, 0), change = random_unit(d->seed, draw, 2);
+    if (p->kind == ITEM_IMAGE) return draw_image(d, p, draw, out, error);
     const struct ids *payload = &p->payload;
     struct ids moved = {0};
     size_t which = p->captions > 0 ? (size_t)random_below(d->seed, draw, 1, (uint64_t)p->captions) : 0;
     const struct ids *caption = p->captions > 0 ? &p->caption[which] : NULL;
     bool ok = true;
-    if (p->kind == ITEM_IMAGE && p->turned.n > 0 && random_unit(d->seed, draw, 7) < SHARE_TURN) {
-        payload = &p->turned;
-        caption = p->captions > 0 ? &p->turned_caption[which] : NULL;
-    } else if (p->kind == ITEM_IMAGE && p->may_mirror && p->mirrored.n > 0 && change < SHARE_MIRROR) {
-        payload = &p->mirrored;
-        caption = p->captions > 0 ? &p->mirrored_caption[which] : NULL;
-    }
     if (p->kind == ITEM_MUSIC && p->may_transpose && change < SHARE_TRANSPOSE) {
         ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
         payload = &moved;
