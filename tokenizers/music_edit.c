@@ -5,7 +5,7 @@
  * reader of the excerpt alone would take them for.
  */
 #include "core/mem.h"
-#include "tokenizers/music.h"
+#include "tokenizers/music_chord.h"
 
 #include <string.h>
 
@@ -50,6 +50,11 @@ static bool mark_bars(const int32_t *ids, size_t n, struct marks *marks, struct 
             char name[32];
             return error_set(error, ERROR_INPUT, "music: token %zu is `%s`; one that fits there is wanted", i + 1,
                              music_name(ids[i], name));
+        }
+        if (kind == MUSIC_HOLE) {
+            mem_free(bar);
+            marks->bar = NULL;
+            return error_set(error, ERROR_INPUT, "music: the piece has holes; one without is wanted here");
         }
         if (kind == MUSIC_BAR) {
             now = &bar[marks->bars++];
@@ -222,7 +227,9 @@ static bool transpose(const int32_t *ids, size_t n, int semitones, int32_t *to, 
         if (kind == MUSIC_PITCH && g.program[g.part] != MUSIC_DRUMS) {
             if (value + semitones < 0 || value + semitones > 127) return false;
             id = music_id(MUSIC_PITCH, value + semitones);
-        } else if (kind == MUSIC_KEY) {
+        } else if (kind == MUSIC_CHORD) id = music_id(MUSIC_CHORD, music_chord_move(value, semitones));
+        else if (kind == MUSIC_HOLE) return false;
+        else if (kind == MUSIC_KEY) {
             int moved = move_key(value, semitones);
             if (moved == key_now) continue; /* F# major and Gb major became one */
             key_now = moved;
