@@ -174,7 +174,7 @@ int music_velocity_of(int value)
 
 int music_density_value(double notes_a_bar)
 {
-    return notes_a_bar < 7 ? 0 : notes_a_bar < 11.5 ? 1 : 2;
+    return notes_a_bar < 8 ? 0 : notes_a_bar < 18 ? 1 : 2;
 }
 
 static const char *const key_names[30] = {

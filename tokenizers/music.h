@@ -71,7 +71,7 @@ int music_duration_value(int64_t steps);
 int music_duration_of(int value);                            /* steps, 1 … 384 */
 int music_velocity_value(int velocity);
 int music_velocity_of(int value);                            /* 16, 32, … 112, 127: ppp … fff */
-int music_density_value(double notes_a_bar);                 /* low below 7, mid, high from 11.5 on: thirds of the training set */
+int music_density_value(double notes_a_bar);                 /* low below 8, mid, high from 18 on: thirds of the training pieces */
 
 /* ---- Scores to ids and back ---- */
 

@@ -1,17 +1,17 @@
 /* Chords of bars; see music_chord.h.
  *
  * A bar is heard as the chord whose tones are the nearest in angle to the weights of its pitch classes (Fujishima, "Realtime chord
- * recognition of musical sound", 1999), a little nearer when the root is the bass and when it is a triad. Below an angle nothing fits. */
+ * recognition of musical sound", 1999), a little nearer when the root is the bass and farther when it is a rarer kind. Beyond an angle nothing fits. */
 #include "tokenizers/music_chord.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static const struct { const char *name; uint16_t pitches; } qualities[] = {      /* bit n: n semitones above the root */
-    {"", 0x091}, {"m", 0x089}, {"7", 0x491}, {"m7", 0x489}, {"maj7", 0x891}, {"dim", 0x049}, {"aug", 0x111}, {"sus4", 0x0a1},
+static const struct { const char *name; uint16_t pitches; double rare; } qualities[] = {      /* bit n: n semitones above the root */
+    {"", 0x091, 0}, {"m", 0x089, 0}, {"7", 0x491, 0.005}, {"m7", 0x489, 0.005}, {"maj7", 0x891, 0.005}, {"dim", 0x049, 0.03}, {"aug", 0x111, 0.03}, {"sus4", 0x0a1, 0.05},
 };
 
-static const double NEAR = 0.74, ROOT = 0.06, SEVENTH = 0.005;
+static const double NEAR = 0.74, ROOT = 0.06;
 
 const char *music_chord_name(int value, char text[8])
 {
@@ -61,7 +61,7 @@ int music_chord_hear(const double weight[12], int bass)
         int tones = bits(own);
         double sum = 0;
         for (int p = 0; p < 12; p++) sum += own >> p & 1 ? weight[p] : 0;
-        double near = sum / sqrt(all * tones), good = near + (value % 12 == bass ? ROOT : 0) - (tones > 3 ? SEVENTH : 0);
+        double near = sum / sqrt(all * tones), good = near + (value % 12 == bass ? ROOT : 0) - qualities[value / 12].rare;
         if (near >= NEAR && good > highest + 1e-9) best = value, highest = good;
     }
     return best;
