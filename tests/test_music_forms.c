@@ -94,8 +94,9 @@ START_TEST(limits_have_no_dead_ends)
         ck_assert(music_grammar_advance(&g, bar) == (p == 15));
     }
     ck_assert(!music_grammar_advance(&g, id_of(MUSIC_PART, 3)) && !music_grammar_advance(&g, hole));
-    for (int metres = 1; metres < MUSIC_RUNS_MOST; metres++) ck_assert(music_grammar_advance(&g, bar) && music_grammar_advance(&g, id_of(MUSIC_METRE, metres % 2)));
-    ck_assert(music_grammar_advance(&g, bar) && !music_grammar_advance(&g, id_of(MUSIC_METRE, 0)));
+    for (int run = 1; run < MUSIC_RUNS_MOST; run++)
+        ck_assert(music_grammar_advance(&g, bar) && music_grammar_advance(&g, run % 2 ? id_of(MUSIC_METRE, run / 2 + 1) : id_of(MUSIC_KEY, run)));
+    ck_assert(music_grammar_advance(&g, bar) && !music_grammar_advance(&g, id_of(MUSIC_METRE, 0)) && !music_grammar_advance(&g, id_of(MUSIC_KEY, 1)));
     for (int bars = g.bars; bars < MUSIC_HOLES_MOST; bars++) ck_assert(music_grammar_advance(&g, bar));
     ck_assert(!music_grammar_advance(&g, bar) && music_grammar_advance(&g, id_of(MUSIC_PART, 15)));
     ck_assert(!music_grammar_may_end(&g));
@@ -111,7 +112,7 @@ START_TEST(every_option_keeps_the_score)
 {
     struct ids ids = {0}, out = {0};
     struct error error = {0};
-    int holes = 0, hidden = 0;
+    int holes = 0, hidden = 0, refused = 0;
     for (uint64_t seed = 0; seed < 1500; seed++) {
         struct score score, again;
         walk(seed, 60 + seed % 300, WALK_PLAIN, &ids);
@@ -125,7 +126,14 @@ START_TEST(every_option_keeps_the_score)
             how.holes = 1 + (int)random_below(seed, 2, 0, (uint64_t)(bars - how.hole_first));
         } else if (seed % 3 == 2 && parts > 1) how.hidden = (uint16_t)(1 + random_below(seed, 3, 0, (1u << parts) - 2));
         out.n = 0;
-        ck_assert_msg(music_encode_as(&score, &how, &out, NULL, &error), "%s", error.text);
+        struct error many = {0};
+        bool fits = music_encode_as(&score, &how, &out, NULL, &many);
+        if (!fits) {                                           /* walks change metre and key more often than a second pass may */
+            ck_assert_msg(strstr(many.text, "changes of metre and key") != NULL && count(&ids, MUSIC_METRE) + count(&ids, MUSIC_KEY) >= MUSIC_RUNS_MOST, "%s", many.text);
+            refused++;
+            score_free(&score);
+            continue;
+        }
         ck_assert_msg(music_decode(out.id, out.n, &again, &error), "seed %d: %s", (int)seed, error.text);
         check_same_notes(&score, &again);
         ck_assert_int_eq(count(&out, MUSIC_CHORD), how.chords ? bars : 0);
@@ -138,7 +146,7 @@ START_TEST(every_option_keeps_the_score)
         holes += how.holes > 0, hidden += how.hidden != 0;
         score_free(&score), score_free(&again);
     }
-    ck_assert(holes > 300 && hidden > 100);
+    ck_assert(holes > 300 && hidden > 100 && refused < 100);
     ids_free(&ids), ids_free(&out);
 }
 END_TEST

@@ -43,7 +43,7 @@
 #define MUSIC_CHORD_NONE 96        /* value of `chord`; the others are quality * 12 + root, see music_chord.h */
 #define MUSIC_LENGTH_MOST 64       /* bars that `length` can tell; its value is bars - 1 */
 #define MUSIC_HOLES_MOST 256       /* bars of a second pass */
-#define MUSIC_RUNS_MOST 16         /* stretches of adjacent bars of one metre in a second pass */
+#define MUSIC_RUNS_MOST 16         /* stretches of adjacent bars of one metre and key in a second pass */
 
 enum music_kind {
     MUSIC_BAR, MUSIC_METRE, MUSIC_KEY, MUSIC_TEMPO, MUSIC_PROGRAM, MUSIC_PART, MUSIC_POS, MUSIC_VELOCITY, MUSIC_PITCH,
@@ -106,7 +106,7 @@ struct music_encode_options {
 };
 
 /* The same with options. It is an error when the grammar has no such piece: bars or parts that are not there, both sorts of holes, all
- * parts hidden, a second pass of too many bars or metres. */
+ * parts hidden, a second pass of too many bars or changes of metre and key. */
 bool music_encode_as(const struct score *score, const struct music_encode_options *options, struct ids *out, struct music_loss *loss, struct error *error);
 
 /* The score that ids stand for, into *out (overwritten; score_free), sorted, 480 ticks a quarter note; what the second
@@ -126,7 +126,7 @@ struct music_grammar {
     uint8_t state;                      /* enum music_state */
     bool noted;                         /* a note is complete */
     uint8_t parts;
-    int16_t metre, key, tempo;          /* values in force */
+    int16_t metre, key, tempo;          /* values in force; in the second pass metre and key of the bar that is filled */
     int16_t part, pos, pitch;           /* in this bar, -1: none yet */
     int32_t bars;                       /* so far, of the first pass */
     int32_t at;                         /* the bar that is written, from 0: bars - 1, in the second pass the one that is filled */
@@ -135,7 +135,7 @@ struct music_grammar {
     int16_t holes, filled;              /* bars of the second pass: how many there are to be, how many were begun */
     bool second;                        /* behind `fill` */
     uint8_t runs;
-    struct { uint16_t first, bars; uint8_t metre; } run[MUSIC_RUNS_MOST];   /* (runs) where they are */
+    struct { uint16_t first, bars; uint8_t metre, key; } run[MUSIC_RUNS_MOST];   /* (runs) where they are */
     uint16_t played, here;              /* bit p: part p has a note; has one in this bar */
     int16_t program[MUSIC_PARTS_MOST];
     uint8_t velocity[MUSIC_PARTS_MOST];   /* class in force */
@@ -159,14 +159,14 @@ bool music_grammar_advance(struct music_grammar *grammar, int32_t id);
  * each bar that a length promises, and by `fill` and a `bar` for each bar of a second pass that is still to come. */
 size_t music_grammar_closing(const struct music_grammar *grammar, int32_t ids[MUSIC_CLOSING_MOST]);
 
-/* ---- Pieces cut and moved: pieces without holes; those with holes are refused ---- */
+/* ---- Pieces cut and moved ---- */
 
-/* How many bars a piece has; -1 and an error when it breaks the grammar. */
+/* How many bars a piece has, those of its second pass not counted again; -1 and an error when it breaks the grammar. */
 int music_bars(const int32_t *ids, size_t n, struct error *error);
 
 /* Append bars first … first + bars - 1 (from 0) as a piece of its own: its header tells the metre, key and tempo in
  * force (no length and density), only the parts that play there are kept, velocities are told anew. Bars without any note give no piece: nothing
- * is appended and true returned. */
+ * is appended and true returned. A piece with holes is refused; so it is by music_split and music_transpose. */
 bool music_excerpt(const int32_t *ids, size_t n, int first, int bars, struct ids *out, struct error *error);
 
 /* One piece of music_split; the ids are lent for the call. Return false (with the error set) to stop. */

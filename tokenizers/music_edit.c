@@ -75,10 +75,15 @@ static bool mark_bars(const int32_t *ids, size_t n, struct marks *marks, struct 
 
 int music_bars(const int32_t *ids, size_t n, struct error *error)
 {
-    struct marks marks;
-    if (!mark_bars(ids, n, &marks, error)) return -1;
-    mem_free(marks.bar);
-    return marks.bars;
+    struct music_grammar g;
+    char name[32];
+    music_grammar_start(&g);
+    for (size_t i = 0; i < n; i++)
+        if (!music_grammar_advance(&g, ids[i])) {
+            error_set(error, ERROR_INPUT, "music: token %zu is `%s`; one that fits there is wanted", i + 1, music_name(ids[i], name));
+            return -1;
+        }
+    return g.bars;
 }
 
 static bool put(struct ids *out, enum music_kind kind, int value, struct error *error)

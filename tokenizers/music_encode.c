@@ -477,9 +477,9 @@ static bool check_holes(const struct encoder *e, struct error *error)
         return error_set(error, ERROR_INPUT, "music: holes for bars %d to %d of a piece of %zu bars; bars that it has are wanted", h->hole_first + 1, h->hole_first + h->holes, e->bars);
     if (h->hidden != 0 && (h->holes > 0 || (h->hidden & ~parts) != 0 || h->hidden == parts))
         return error_set(error, ERROR_INPUT, "music: holes for parts %#x of %d; some of its parts but not all, or bars, are wanted", (unsigned)h->hidden, e->parts);
-    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre;
+    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || e->bar[b].key != e->bar[b - 1].key;
     if (bars > MUSIC_HOLES_MOST || stretches > MUSIC_RUNS_MOST || first + bars > UINT16_MAX)
-        return error_set(error, ERROR_INPUT, "music: holes in %d bars with %d changes of metre; at most %d bars with %d are wanted", bars, stretches - 1, MUSIC_HOLES_MOST,
+        return error_set(error, ERROR_INPUT, "music: holes in %d bars with %d changes of metre and key; at most %d bars with %d are wanted", bars, stretches - 1, MUSIC_HOLES_MOST,
                          MUSIC_RUNS_MOST - 1);
     return true;
 }
@@ -490,9 +490,9 @@ bool music_encode_as(const struct score *score, const struct music_encode_option
     int64_t last = 0;
     size_t start = out->n;
     bool ok = check_score(score, error) && choose_parts(&e, error) && gather_notes(&e, &last, error) &&
-              lay_out(&e, last, error) && check_holes(&e, error);
-    if (ok) {
-        place_changes(&e);
+              lay_out(&e, last, error);
+    if (ok) place_changes(&e);
+    if (ok && (ok = check_holes(&e, error))) {
         for (size_t i = 0; i < e.items; i++) e.item[i].bar = (int32_t)bar_at(&e, e.item[i].step);
         qsort(e.item, e.items, sizeof *e.item, compare_items);
         merge_equal(&e);

@@ -4,8 +4,9 @@
  * kinds may come next; value_fits which values of a kind. Both together are the whole grammar: `allowed` lists what
  * they let through, `advance` checks one id and takes note of it.
  *
- * The second pass goes through bars that lie behind: their places and metres are kept as runs of adjacent bars of one metre. Where there
- * is no room for one more run or bar, a hole, a bar or a change of metre that would need it is not let through.
+ * The second pass goes through bars that lie behind: their places, metres and keys are kept as runs of adjacent
+ * bars of one metre and key. Where there
+ * is no room for one more run or bar, a hole, a bar or a change that would need it is not let through.
  *
  * No dead ends: at the header and inside a note some value always fits (a `pos` is only reached below the bar's length, a
  * `velocity` only while a higher pitch is left, a last part is not hidden when all others are), and from a bar or a complete note on the
@@ -50,44 +51,60 @@ void music_grammar_start(struct music_grammar *grammar)
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
 }
 
-/* Can bar `at` of this metre be one more of the second pass? */
-static bool run_fits(const struct music_grammar *g, int32_t at, int metre)
+/* Does bar `at` go on with the last run? */
+static bool run_goes_on(const struct music_grammar *g, int32_t at, int metre, int key)
 {
-    bool goes_on = g->runs > 0 && g->run[g->runs - 1].metre == metre && g->run[g->runs - 1].first + g->run[g->runs - 1].bars == at;
-    return g->holes < MUSIC_HOLES_MOST && at <= UINT16_MAX && (goes_on || g->runs < MUSIC_RUNS_MOST);
+    if (g->runs == 0) return false;
+    int last = g->runs - 1;
+    return g->run[last].metre == metre && g->run[last].key == key && g->run[last].first + g->run[last].bars == at;
 }
 
-static void run_add(struct music_grammar *g, int32_t at, int metre)
+/* Can bar `at` of this metre and key be one more of the second pass? */
+static bool run_fits(const struct music_grammar *g, int32_t at, int metre, int key)
+{
+    return g->holes < MUSIC_HOLES_MOST && at <= UINT16_MAX && (g->runs < MUSIC_RUNS_MOST || run_goes_on(g, at, metre, key));
+}
+
+static void run_add(struct music_grammar *g, int32_t at, int metre, int key)
 {
     g->holes++;
-    if (g->runs > 0 && g->run[g->runs - 1].metre == metre && g->run[g->runs - 1].first + g->run[g->runs - 1].bars == at) {
+    if (run_goes_on(g, at, metre, key)) {
         g->run[g->runs - 1].bars++;
         return;
     }
-    g->run[g->runs].first = (uint16_t)at, g->run[g->runs].bars = 1, g->run[g->runs].metre = (uint8_t)metre;
+    g->run[g->runs].first = (uint16_t)at, g->run[g->runs].bars = 1, g->run[g->runs].metre = (uint8_t)metre, g->run[g->runs].key = (uint8_t)key;
     g->runs++;
 }
 
-/* The bar that was just added gets another metre. A run that it opened is undone: it must not count against its own change. */
+/* Take the bar that was just added back. */
 static void run_undo(struct music_grammar *g)
 {
     g->holes--;
     if (--g->run[g->runs - 1].bars == 0) g->runs--;
 }
 
-static bool run_may_change(const struct music_grammar *g, int metre)
+/* Can the bar that was just added get another metre or key? */
+static bool run_may_change(const struct music_grammar *g, int metre, int key)
 {
     struct music_grammar there = *g;
+    if (g->hidden == 0 || g->bars == 0) return true;
     run_undo(&there);
-    return run_fits(&there, g->at, metre);
+    return run_fits(&there, g->at, metre, key);
 }
 
-/* Where bar number `filled` of the second pass is. */
-static void run_find(const struct music_grammar *g, int filled, int32_t *at, int16_t *metre)
+static void run_change(struct music_grammar *g)
 {
-    int r = 0;
-    while (filled >= g->run[r].bars) filled -= g->run[r++].bars;
-    *at = g->run[r].first + filled, *metre = g->run[r].metre;
+    if (g->hidden == 0 || g->bars == 0) return;
+    run_undo(g);
+    run_add(g, g->at, g->metre, g->key);
+}
+
+/* The place, metre and key of bar number g->filled of the second pass. */
+static void run_find(struct music_grammar *g)
+{
+    int r = 0, bar = g->filled;
+    while (bar >= g->run[r].bars) bar -= g->run[r++].bars;
+    g->at = g->run[r].first + bar, g->metre = g->run[r].metre, g->key = g->run[r].key;
 }
 
 static unsigned all_parts(const struct music_grammar *g) { return (1u << g->parts) - 1; }
@@ -95,14 +112,14 @@ static unsigned all_parts(const struct music_grammar *g) { return (1u << g->part
 static bool bar_fits(const struct music_grammar *g)
 {
     if (g->second) return g->filled < g->holes;
-    if (g->hidden != 0 && (g->hidden == all_parts(g) || !run_fits(g, g->bars, g->metre))) return false;
+    if (g->hidden != 0 && (g->hidden == all_parts(g) || !run_fits(g, g->bars, g->metre, g->key))) return false;
     return g->bars < (g->length > 0 ? g->length : MUSIC_BARS_MOST);
 }
 
 /* In the header: a part's hole, but one part must be left to play. In a bar: its hole. */
 static bool hole_fits(const struct music_grammar *g)
 {
-    if (g->bars > 0) return !g->second && g->hidden == 0 && run_fits(g, g->at, g->metre);
+    if (g->bars > 0) return !g->second && g->hidden == 0 && run_fits(g, g->at, g->metre, g->key);
     return g->parts < MUSIC_PARTS_MOST || g->hidden != all_parts(g) >> 1;
 }
 
@@ -120,8 +137,8 @@ static bool value_fits(const struct music_grammar *g, enum music_kind kind, int 
     bool told = g->bars == 1 || g->second;
     switch (kind) {
     case MUSIC_BAR: return bar_fits(g);
-    case MUSIC_METRE: return value != g->metre && !told && (g->hidden == 0 || run_may_change(g, value));
-    case MUSIC_KEY: return value != g->key && !told && (g->key < 0 || value != MUSIC_KEY_NONE);
+    case MUSIC_METRE: return value != g->metre && !told && run_may_change(g, value, g->key);
+    case MUSIC_KEY: return value != g->key && !told && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value);
     case MUSIC_TEMPO: return value != g->tempo && !told;
     case MUSIC_PROGRAM: return g->parts < MUSIC_PARTS_MOST;
     case MUSIC_CHORD: return !g->second || g->hidden == 0;
@@ -154,10 +171,12 @@ void music_grammar_allowed(const struct music_grammar *g, uint8_t *allowed, bool
 
 static void start_bar(struct music_grammar *g)
 {
-    if (g->second) run_find(g, g->filled++, &g->at, &g->metre);
-    else {
+    if (g->second) {
+        run_find(g);
+        g->filled++;
+    } else {
         g->at = g->bars++;
-        if (g->hidden != 0) run_add(g, g->at, g->metre);
+        if (g->hidden != 0) run_add(g, g->at, g->metre, g->key);
     }
     g->part = g->parts == 1 ? 0 : -1;
     g->pos = g->pitch = -1;
@@ -175,21 +194,22 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
     case MUSIC_BAR: start_bar(g); break;
     case MUSIC_METRE:
         g->metre = (int16_t)value;
-        if (g->hidden == 0) break;
-        run_undo(g);
-        run_add(g, g->at, value);
+        run_change(g);
         break;
     case MUSIC_CHORD: case MUSIC_DENSITY: break;
     case MUSIC_LENGTH: g->length = (int16_t)(value + 1); break;
     case MUSIC_HOLE:
-        if (g->bars > 0) run_add(g, g->at, g->metre);
+        if (g->bars > 0) run_add(g, g->at, g->metre, g->key);
         else {
             g->hidden |= (uint16_t)(1u << (g->parts - 1));
             g->state = MUSIC_AT_HIDDEN;
         }
         break;
     case MUSIC_FILL: g->second = true; break;
-    case MUSIC_KEY: g->key = (int16_t)value; break;
+    case MUSIC_KEY:
+        g->key = (int16_t)value;
+        run_change(g);
+        break;
     case MUSIC_TEMPO: g->tempo = (int16_t)value; break;
     case MUSIC_PROGRAM:
         g->last_pitch[g->parts] = value == MUSIC_DRUMS ? 38 : 60;
