@@ -20,7 +20,7 @@ enum split { SPLIT_TRAIN, SPLIT_VALID, SPLIT_TEST, SPLITS };
 const char *split_name(enum split split);
 bool split_of(const char *name, enum split *out);
 
-enum { DATASET_CAPTIONS = 4 };
+enum { DATASET_CAPTIONS = 4, DATASET_CAPTION_IDS = 48 };            /* captions of a piece at most; of more ids they are left out */
 enum item_kind { ITEM_TEXT, ITEM_MUSIC, ITEM_IMAGE, ITEM_IDEA };   /* the first three as enum modality_kind */
 
 struct dataset_item {
@@ -38,9 +38,11 @@ struct dataset_piece {
     bool opens, closes;                /* a text's first and last piece; others are both */
     struct ids payload, mirrored, turned;      /* joint ids; the latter two only of pictures: left for right, and with its hues turned */
     struct ids caption[DATASET_CAPTIONS], mirrored_caption[DATASET_CAPTIONS], turned_caption[DATASET_CAPTIONS];    /* what is true of each */
+    const char *words[DATASET_CAPTIONS];       /* the captions as they were told; of the item */
     int captions;
     bool regular;                      /* as the item's */
-    bool may_mirror, may_transpose;    /* its captions stay true; hues are turned only where they do */
+    bool whole;                        /* of a tune: not an excerpt */
+    bool may_mirror;                   /* its captions stay true; hues are turned only where they do */
 };
 
 struct dataset {
@@ -51,6 +53,7 @@ struct dataset {
     struct dataset_item *items;
     size_t n;
     const struct vocabulary *vocabulary;
+    int payload_most;                  /* ids of a payload */
     struct dataset_piece *pieces[SPLITS];
     size_t pieces_n[SPLITS];
     uint64_t bytes[SPLITS];            /* of text in the pieces */

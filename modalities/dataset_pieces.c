@@ -6,14 +6,14 @@
 #include "modalities/augment.h"
 #include "modalities/dataset.h"
 #include "modalities/draw_image.h"
+#include "modalities/draw_music.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_TRANSPOSE = 0.5, SHARE_FILL = 0.2;
-enum { CAPTION_MOST = 48, TRANSPOSE_MOST = 5, MIDDLE_MOST = 64 };
+static const double SHARE_TITLE = 0.5, SHARE_FILL = 0.2;
+enum { MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
 struct job { struct dataset *d; const struct dataset_item **items; struct made *made; int most; };
@@ -72,7 +72,6 @@ static bool take_excerpt(void *context, const int32_t *ids, size_t n, int first_
     struct dataset_piece *p = add_piece(s->made, ITEM_MUSIC, error);
     if (p == NULL || !ids_append_many(&p->payload, ids, n, error)) return false;
     for (size_t i = 0; i < n; i++) p->payload.id[i] += s->first;
-    p->may_transpose = true;
     return true;
 }
 
@@ -129,16 +128,6 @@ static bool make_idea(const struct job *job, const struct dataset_item *item, st
 
 /* ---- captions ---- */
 
-static bool has_word(const char *text, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char *at = strstr(text, words[i]);
-        size_t length = strlen(words[i]);
-        if (at != NULL && (at == text || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[length])) return true;
-    }
-    return false;
-}
-
 static bool mirror_caption(const struct vocabulary *v, const char *caption, struct dataset_piece *p, int i, struct error *error)
 {
     struct bytes words = {0};
@@ -157,19 +146,19 @@ static void move_list(struct ids *to, struct ids *from)
 
 static bool make_captions(const struct vocabulary *v, const struct dataset_item *item, struct dataset_piece *p, bool excerpt, struct error *error)
 {
-    static const char *const keyed[] = {"major", "minor"};
     for (int i = 0; i < item->captions; i++) {
         struct ids words = {0};
         if (excerpt && strstr(item->caption[i], "-bar") != NULL) continue;       /* counts the bars of the whole tune */
-        if (has_word(item->caption[i], keyed, sizeof keyed / sizeof *keyed)) p->may_transpose = false;
         if (!form_words(v, item->caption[i], &words, error)) { ids_free(&words); return false; }
         if (p->kind == ITEM_IMAGE && !mirror_caption(v, item->caption[i], p, i, error)) { ids_free(&words); return false; }
-        if (words.n > CAPTION_MOST) ids_free(&words), ids_free(&p->mirrored_caption[i]), ids_free(&p->turned_caption[i]);
+        if (words.n > DATASET_CAPTION_IDS) ids_free(&words), ids_free(&p->mirrored_caption[i]), ids_free(&p->turned_caption[i]);
         else p->caption[i] = words;
     }
+    p->whole = !excerpt;
     for (int i = 0; i < item->captions; i++) {                 /* close the ranks */
         if (p->caption[i].n == 0) continue;
         p->regular = item->regular && i == item->captions - 1;
+        p->words[p->captions] = item->caption[i];
         move_list(&p->caption[p->captions], &p->caption[i]), move_list(&p->mirrored_caption[p->captions], &p->mirrored_caption[i]), move_list(&p->turned_caption[p->captions], &p->turned_caption[i]);
         p->captions++;
     }
@@ -281,6 +270,7 @@ bool dataset_encode(struct dataset *d, const struct vocabulary *v, int T, const 
     size_t n = 0;
     if (!dataset_suits(d, v, error)) return false;
     d->vocabulary = v;
+    d->payload_most = job.most;
     job.items = mem_alloc(d->n, sizeof *job.items, error);
     for (size_t i = 0; job.items != NULL && i < d->n; i++)
         if (wanted[d->items[i].split] || d->n == 1) job.items[n++] = &d->items[i];
@@ -301,12 +291,6 @@ static bool forward(const struct dataset_piece *p, const struct ids *caption, co
     return ok && ids_append_many(out, payload->id, payload->n, error) && (!p->closes || ids_append(out, SPECIAL_EOS, error));
 }
 
-static bool reverse(const struct dataset_piece *p, const struct ids *caption, const struct ids *payload, struct ids *out, struct error *error)
-{
-    return form_describe(NULL, (enum modality_kind)p->kind, payload->id, payload->n, out, error) &&
-           ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
-}
-
 /* A text model's form: the text between the ids that its training had there. */
 static bool bare(const struct vocabulary *v, const struct dataset_piece *p, struct ids *out, struct error *error)
 {
@@ -319,17 +303,6 @@ bool dataset_plain(const struct dataset *d, enum split split, size_t index, stru
     const struct dataset_piece *p = &d->pieces[split][index];
     if (!d->vocabulary->joint) return bare(d->vocabulary, p, out, error);
     return forward(p, p->opens && p->captions > 0 ? &p->caption[0] : NULL, &p->payload, out, error);
-}
-
-/* Append the payload moved by some semitones, when its captions name no key. */
-static bool transposed(const struct dataset *d, const struct dataset_piece *p, int by, struct ids *out, struct error *error)
-{
-    size_t start = out->n, n = p->payload.n;
-    if (!ids_append_many(out, p->payload.id, n, error)) return false;
-    for (size_t i = start; i < out->n; i++) out->id[i] -= d->vocabulary->music_first;
-    if (music_transpose(out->id + start, &n, by)) out->n = start + n;
-    for (size_t i = start; i < out->n; i++) out->id[i] += d->vocabulary->music_first;
-    return true;
 }
 
 /* True when the payload may be cut before id i: no character is split. */
@@ -360,24 +333,13 @@ static bool with_hole(const struct dataset *d, const struct ids *payload, size_t
 /* A training piece: draws number `draw` decide its caption, form and changes. */
 static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, uint64_t draw, struct ids *out, struct error *error)
 {
-    double form = random_unit(d->seed, draw, 0), change = random_unit(d->seed, draw, 2);
     if (p->kind == ITEM_IMAGE) return draw_image(d, p, draw, out, error);
-    const struct ids *payload = &p->payload;
-    struct ids moved = {0};
-    size_t which = p->captions > 0 ? (size_t)random_below(d->seed, draw, 1, (uint64_t)p->captions) : 0;
-    const struct ids *caption = p->captions > 0 ? &p->caption[which] : NULL;
-    bool ok = true;
-    if (p->kind == ITEM_MUSIC && p->may_transpose && change < SHARE_TRANSPOSE) {
-        ok = transposed(d, p, (int)random_below(d->seed, draw, 3, 2 * TRANSPOSE_MOST + 1) - TRANSPOSE_MOST, &moved, error);
-        payload = &moved;
-    }
+    if (p->kind == ITEM_MUSIC) return draw_music(d, p, draw, out, error);
+    if (p->kind == ITEM_IDEA) return forward(p, NULL, &p->payload, out, error);
+    const struct ids *caption = p->captions > 0 ? &p->caption[random_below(d->seed, draw, 1, (uint64_t)p->captions)] : NULL;
     size_t from, to;
-    if (p->kind == ITEM_TEXT && random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, payload, draw, &from, &to)) ok = with_hole(d, payload, from, to, out, error);
-    else if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
-    else if (caption != NULL && form < SHARE_REVERSE) ok = ok && reverse(p, caption, payload, out, error);
-    else ok = ok && forward(p, form < SHARE_REVERSE + SHARE_FREE ? NULL : caption, payload, out, error);
-    ids_free(&moved);
-    return ok;
+    if (random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, &p->payload, draw, &from, &to)) return with_hole(d, &p->payload, from, to, out, error);
+    return forward(p, p->opens && random_unit(d->seed, draw, 0) < SHARE_TITLE ? caption : NULL, &p->payload, out, error);
 }
 
 static bool source_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)

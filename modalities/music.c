@@ -67,7 +67,11 @@ static void allowed(const struct modality_state *state, uint8_t *mask)
 {
     bool may_end;
     uint8_t *music = mask + state->vocabulary->music_first;
-    if (state->order == NULL) music_grammar_allowed(&state->music, music, &may_end);
+    if (state->order == NULL) {                               /* what would take many ids to close is for orders only */
+        music_grammar_allowed(&state->music, music, &may_end);
+        music[music_id(MUSIC_HOLE, 0)] = 0;
+        memset(music + music_id(MUSIC_LENGTH, 0), 0, MUSIC_LENGTH_MOST);
+    }
     else music_order_allowed(state->order, &state->music, &state->place, state->ids, music, &may_end);
     mask[SPECIAL_EOS] = may_end;
 }

@@ -36,8 +36,7 @@ static bool usage(struct error *error, const char *what, const char *text, const
     return error_set(error, ERROR_USAGE, "--%s: '%.60s'; %s is wanted", what, text, wanted);
 }
 
-/* "F#", "Bb", "c sharp", "E flat": the pitch class and how many fifths it is from C; returns how many bytes were read, 0 for none. */
-static size_t read_tone(const char *text, int *tone, int *fifths)
+size_t music_words_tone(const char *text, int *tone, int *fifths)
 {
     static const int tones[] = {9, 11, 0, 2, 4, 5, 7}, steps[] = {3, 5, 0, 2, 4, -1, 1};
     int letter = toupper((unsigned char)text[0]);
@@ -57,7 +56,7 @@ static size_t read_tone(const char *text, int *tone, int *fifths)
 static size_t read_key(const char *text, bool mode, int *key)
 {
     int tone, fifths;
-    size_t n = read_tone(text, &tone, &fifths), space;
+    size_t n = music_words_tone(text, &tone, &fifths), space;
     if (n == 0) return 0;
     space = strspn(text + n, " ");
     const char *rest = text + n + space;
@@ -101,7 +100,7 @@ static size_t read_pitch(const char *text, int *pitch)
 {
     int tone, fifths;
     char *end;
-    size_t n = read_tone(text, &tone, &fifths);
+    size_t n = music_words_tone(text, &tone, &fifths);
     if (n == 0) {
         if (!isdigit((unsigned char)text[0])) return 0;
         *pitch = (int)strtol(text, &end, 10);
@@ -138,7 +137,7 @@ unsigned music_words_chord_pitches(int root, int kind)
 static bool read_chord(const char *word, size_t n, unsigned *pitches)
 {
     int tone, fifths;
-    size_t at = read_tone(word, &tone, &fifths);
+    size_t at = music_words_tone(word, &tone, &fifths);
     if (at == 0 || at > n || !isupper((unsigned char)word[0])) return false;
     for (int kind = 0; kind < MUSIC_CHORD_KINDS; kind++)
         if (strlen(chord_kinds[kind].name) == n - at && strncmp(word + at, chord_kinds[kind].name, n - at) == 0) {
@@ -214,6 +213,17 @@ static bool word_at(const char *prompt, size_t at, const char *word)
     if (!word_starts(prompt, at) || strncasecmp(prompt + at, word, n) != 0) return false;
     if (prompt[at + n] == 's') n++;
     return !isalpha((unsigned char)prompt[at + n]) && prompt[at + n] != '\'';
+}
+
+bool music_words_names(const char *text, int low, int high)
+{
+    for (size_t at = 0; text[at] != '\0'; at++) {
+        for (int i = 0; i < NAMES; i++)
+            if (names[i].program >= low && names[i].program <= high && word_at(text, at, names[i].name)) return true;
+        for (int p = low; p <= high && p < 128; p++)
+            if (word_at(text, at, score_program_name(p, false))) return true;
+    }
+    return false;
 }
 
 /* "in a minor key" names no key: a lower-case a is an article unless "in" stands before it and "key" not behind. */

@@ -16,6 +16,12 @@ bool music_words_instrument(const char *text, struct music_wishes *wishes, struc
 /* Set what a prompt names and the wishes leave free, and append a line a wish ("key A minor") to *said. */
 bool music_words_find(const char *prompt, struct music_wishes *wishes, struct bytes *said, struct error *error);
 
+/* "F#", "Bb", "c sharp", "E flat" at the start of a text: the pitch class and how many fifths it is from C; the bytes read, 0 for none. */
+size_t music_words_tone(const char *text, int *tone, int *fifths);
+
+/* Does a text name an instrument whose program is from low to high? */
+bool music_words_names(const char *text, int low, int high);
+
 /* A chord's name, "Am", for pitch classes as music_words_chords reads them; text of at least 8 bytes. Its root by *root. */
 enum { MUSIC_CHORD_KINDS = 11 };
 const char *music_words_chord_name(int root, int kind, char text[8]);

@@ -5,6 +5,7 @@
 #include "modalities/music_order.h"
 #include "modalities/music_words.h"
 #include "tests/suite.h"
+#include "tokenizers/music_chord.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static struct music_wishes random_wishes(uint64_t seed)
         w.high = (uint8_t)(w.low + random_below(seed, 8, 0, (uint64_t)(127 - w.low)));
     }
     w.density = (uint8_t)random_below(seed, 9, 0, MUSIC_DENSITIES);
+    w.holes = coin(seed, 9, 2);
     if (coin(seed, 8, 2)) {
         w.chords = 1 + (int)random_below(seed, 10, 0, 5);
         for (int c = 0; c < w.chords; c++) w.chord[c] = (uint16_t)music_words_chord_pitches((int)random_below(seed, 11, (uint64_t)c, 12), (int)random_below(seed, 12, (uint64_t)c, MUSIC_CHORD_KINDS));
@@ -161,10 +163,31 @@ static void check_density(const struct music_wishes *w, const struct score *s)
     }
 }
 
+/* What is wished is told as well: length, density, the chord of each bar; holes come only where they may. Leaves the grammar at the end. */
+static void check_told(const struct music_wishes *w, const struct ids *ids, struct music_grammar *g)
+{
+    int chords = 0, densities = 0;
+    char name[8];
+    music_grammar_start(g);
+    for (size_t i = 0; i < ids->n; i++) {
+        enum music_kind kind;
+        int value;
+        ck_assert(music_grammar_advance(g, ids->id[i]) && music_kind_of(ids->id[i], &kind, &value));
+        if (kind == MUSIC_DENSITY) densities++, ck_assert(w->density == MUSIC_DENSITY_FREE || value == w->density - 1);
+        if (kind != MUSIC_CHORD) continue;
+        chords++;
+        if (w->chords > 0) ck_assert_msg(value == music_chord_value(w->chord[g->at % w->chords]), "bar %d: %s", g->at + 1, music_chord_name(value, name));
+    }
+    if (w->bars > 0) ck_assert(g->bars == w->bars && g->length == w->bars);
+    if (w->density != MUSIC_DENSITY_FREE) ck_assert_int_eq(densities, 1);
+    if (w->chords > 0) ck_assert_int_eq(chords, g->bars);
+    ck_assert(w->holes || g->holes == 0);
+}
+
 START_TEST(wishes_are_obeyed_always)
 {
     struct ids ids = {0};
-    int pieces = 0, refused = 0;
+    int pieces = 0, refused = 0, holes = 0, hidden = 0, told = 0;
     for (uint64_t seed = 0; seed < 2000; seed++) {
         struct error error = {0};
         struct music_wishes w = random_wishes(seed);
@@ -181,13 +204,16 @@ START_TEST(wishes_are_obeyed_always)
         ck_assert_msg(music_decode(ids.id, ids.n, &s, &error), "%s", error.text);
         check_events(&w, &s);
         check_notes(&w, &s);
-        check_density(&w, &s);
+        check_told(&w, &ids, &g);
+        if (g.hidden == 0) check_density(&w, &s);
+        holes += g.holes > 0, hidden += g.hidden != 0, told += g.length > 0 && w.bars == 0;
         if (w.bars > 0) ck_assert_int_eq(music_bars(ids.id, ids.n, &error), w.bars);
         score_free(&s);
         pieces++;
     }
     ck_assert_int_gt(pieces, 1600);
     ck_assert_int_gt(refused, 5);
+    ck_assert(holes > 200 && hidden > 100 && told > 50);
     ids_free(&ids);
 }
 END_TEST

@@ -5,9 +5,12 @@
  *     metre     numerators 1 … up to bars of 144 steps, for the denominators 2, 4, 8, 16 in turn
  *     key       0 … 14: major with 7 flats … 7 sharps; 15 … 29: minor; 30: none
  *     tempo     a traditional metronome's scale with the multiples of ten and faster ones added
+ *     chord     quality * 12 + root, 96: none (music_chord.c)
+ *     length    bars - 1
+ *     density   low, mid, high
  *     duration  1 … 96 steps one by one, then by 6 to 192, by 12 to 288, by 24 to 384
  */
-#include "tokenizers/music.h"
+#include "tokenizers/music_chord.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,6 +41,11 @@ static const struct { const char *name; int count; } music_kinds[MUSIC_KINDS] = 
     [MUSIC_VELOCITY] = {"velocity", sizeof velocities},
     [MUSIC_PITCH] = {"pitch", 128},
     [MUSIC_DURATION] = {"duration", 96 + 16 + 8 + 4},
+    [MUSIC_CHORD] = {"chord", MUSIC_CHORD_NONE + 1},
+    [MUSIC_LENGTH] = {"length", MUSIC_LENGTH_MOST},
+    [MUSIC_DENSITY] = {"density", 3},
+    [MUSIC_HOLE] = {"hole", 1},
+    [MUSIC_FILL] = {"fill", 1},
 };
 
 const char *music_kind_name(enum music_kind kind)
@@ -60,7 +68,7 @@ int32_t music_id(enum music_kind kind, int value)
 
 int music_vocabulary(void)
 {
-    return music_id(MUSIC_DURATION, 0) + music_kinds[MUSIC_DURATION].count;
+    return music_id(MUSIC_KINDS - 1, 0) + music_kinds[MUSIC_KINDS - 1].count;
 }
 
 bool music_kind_of(int32_t id, enum music_kind *kind, int *value)
@@ -164,6 +172,11 @@ int music_velocity_of(int value)
     return velocities[value];
 }
 
+int music_density_value(double notes_a_bar)
+{
+    return notes_a_bar < 8 ? 0 : notes_a_bar < 18 ? 1 : 2;
+}
+
 static const char *const key_names[30] = {
     "Cb major", "Gb major", "Db major", "Ab major", "Eb major", "Bb major", "F major", "C major", "G major", "D major",
     "A major", "E major", "B major", "F# major", "C# major", "Ab minor", "Eb minor", "Bb minor", "F minor", "C minor",
@@ -174,13 +187,17 @@ const char *music_name(int32_t id, char text[32])
 {
     enum music_kind kind;
     int value, a, b;
+    char chord[8];
     if (!music_kind_of(id, &kind, &value)) {
         snprintf(text, 32, "no music id %ld", (long)id);
         return text;
     }
     const char *name = music_kinds[kind].name;
     switch (kind) {
-    case MUSIC_BAR: snprintf(text, 32, "%s", name); break;
+    case MUSIC_BAR: case MUSIC_HOLE: case MUSIC_FILL: snprintf(text, 32, "%s", name); break;
+    case MUSIC_CHORD: snprintf(text, 32, "%s %s", name, music_chord_name(value, chord)); break;
+    case MUSIC_LENGTH: snprintf(text, 32, "%s %d", name, value + 1); break;
+    case MUSIC_DENSITY: snprintf(text, 32, "%s %s", name, value == 0 ? "low" : value == 1 ? "mid" : "high"); break;
     case MUSIC_METRE:
         music_metre_of(value, &a, &b);
         snprintf(text, 32, "%s %d/%d", name, a, b);

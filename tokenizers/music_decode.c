@@ -1,4 +1,6 @@
-/* Music ids to scores; see music.h. The grammar reads every id first, so that only pieces of the right form get here. */
+/* Music ids to scores; see music.h. The grammar reads every id first, so that only pieces of the right form get here. It also knows
+ * which bar a note of the second pass belongs to. */
+#include "core/mem.h"
 #include "tokenizers/music.h"
 
 #include <string.h>
@@ -33,9 +35,8 @@ static bool refuse(const struct music_grammar *g, size_t place, int32_t id, stru
 /* Where the decoder is, beside the grammar's state. */
 struct decoder {
     struct score *score;
-    int64_t bar_step;      /* where the bar starts */
-    int bar_length;
-    int32_t pitch;
+    int64_t *start;        /* (bars so far + 1) steps of the bar lines; the last one follows its bar's metre */
+    int64_t bar_step;      /* where the first pass's bar starts */
 };
 
 static bool add_metre(struct decoder *d, int value, struct error *error)
@@ -65,11 +66,12 @@ static bool read_id(struct decoder *d, const struct music_grammar *g, enum music
     bool drums = kind == MUSIC_PROGRAM && value == MUSIC_DRUMS;
     switch (kind) {
     case MUSIC_BAR:
-        d->bar_step += d->bar_length; /* of the bar before */
-        d->bar_length = music_metre_steps(g->metre);
+        if (g->second) return true;
+        d->bar_step = d->start[g->at];
+        d->start[g->at + 1] = d->bar_step + music_metre_steps(g->metre);
         return true;
     case MUSIC_METRE:
-        if (g->parts > 0) d->bar_length = music_metre_steps(g->metre);
+        if (g->parts > 0) d->start[g->at + 1] = d->bar_step + music_metre_steps(g->metre);
         return add_metre(d, value, error);
     case MUSIC_KEY: return add_key(d, value, error);
     case MUSIC_TEMPO: return add_tempo(d, value, error);
@@ -77,10 +79,10 @@ static bool read_id(struct decoder *d, const struct music_grammar *g, enum music
         return score_add_part(d->score, drums ? 0 : value, drums, score_program_name(value, drums), error);
     case MUSIC_DURATION:
         return score_add_note(d->score, (struct score_note){
-            .onset = (d->bar_step + g->pos) * TICKS_PER_STEP, .length = (int64_t)music_duration_of(value) * TICKS_PER_STEP,
+            .onset = (d->start[g->at] + g->pos) * TICKS_PER_STEP, .length = (int64_t)music_duration_of(value) * TICKS_PER_STEP,
             .part = (uint16_t)g->part, .pitch = (uint8_t)g->pitch,
             .velocity = (uint8_t)music_velocity_of(g->velocity[g->part])}, error);
-    default: return true; /* part, pos, velocity, pitch: the grammar keeps them */
+    default: return true; /* part, pos, velocity, pitch: the grammar keeps them; chord, length, density say what the notes say */
     }
 }
 
@@ -89,8 +91,11 @@ bool music_decode(const int32_t *ids, size_t n, struct score *out, struct error 
     *out = (struct score){.ticks_per_quarter = SCORE_TICKS_PER_QUARTER};
     struct decoder d = {.score = out};
     struct music_grammar g;
+    size_t bars = 0;
+    for (size_t i = 0; i < n; i++) bars += ids[i] == music_id(MUSIC_BAR, 0);
+    d.start = mem_alloc(bars + 1, sizeof *d.start, error);
     music_grammar_start(&g);
-    bool ok = true;
+    bool ok = d.start != NULL;
     for (size_t i = 0; ok && i < n; i++) {
         enum music_kind kind;
         int value;
@@ -98,7 +103,9 @@ bool music_decode(const int32_t *ids, size_t n, struct score *out, struct error 
         else ok = read_id(&d, &g, kind, value, error);
     }
     if (ok && !music_grammar_may_end(&g))
-        ok = error_set(error, ERROR_INPUT, "music: the piece ends inside of its header, a note or before any; a whole one is wanted");
+        ok = error_set(error, ERROR_INPUT, g.holes > 0 || g.bars < g.length ? "music: the piece ends with holes left open or bars missing; a whole one is wanted" :
+                                           "music: the piece ends inside of its header, a note or before any; a whole one is wanted");
+    mem_free(d.start);
     if (ok) score_sort(out);
     else score_free(out);
     return ok;

@@ -5,7 +5,7 @@
  * reader of the excerpt alone would take them for.
  */
 #include "core/mem.h"
-#include "tokenizers/music.h"
+#include "tokenizers/music_chord.h"
 
 #include <string.h>
 
@@ -51,6 +51,11 @@ static bool mark_bars(const int32_t *ids, size_t n, struct marks *marks, struct 
             return error_set(error, ERROR_INPUT, "music: token %zu is `%s`; one that fits there is wanted", i + 1,
                              music_name(ids[i], name));
         }
+        if (kind == MUSIC_HOLE) {
+            mem_free(bar);
+            marks->bar = NULL;
+            return error_set(error, ERROR_INPUT, "music: the piece has holes; one without is wanted here");
+        }
         if (kind == MUSIC_BAR) {
             now = &bar[marks->bars++];
             now->at = i;
@@ -70,10 +75,15 @@ static bool mark_bars(const int32_t *ids, size_t n, struct marks *marks, struct 
 
 int music_bars(const int32_t *ids, size_t n, struct error *error)
 {
-    struct marks marks;
-    if (!mark_bars(ids, n, &marks, error)) return -1;
-    mem_free(marks.bar);
-    return marks.bars;
+    struct music_grammar g;
+    char name[32];
+    music_grammar_start(&g);
+    for (size_t i = 0; i < n; i++)
+        if (!music_grammar_advance(&g, ids[i])) {
+            error_set(error, ERROR_INPUT, "music: token %zu is `%s`; one that fits there is wanted", i + 1, music_name(ids[i], name));
+            return -1;
+        }
+    return g.bars;
 }
 
 static bool put(struct ids *out, enum music_kind kind, int value, struct error *error)
@@ -222,7 +232,9 @@ static bool transpose(const int32_t *ids, size_t n, int semitones, int32_t *to, 
         if (kind == MUSIC_PITCH && g.program[g.part] != MUSIC_DRUMS) {
             if (value + semitones < 0 || value + semitones > 127) return false;
             id = music_id(MUSIC_PITCH, value + semitones);
-        } else if (kind == MUSIC_KEY) {
+        } else if (kind == MUSIC_CHORD) id = music_id(MUSIC_CHORD, music_chord_move(value, semitones));
+        else if (kind == MUSIC_HOLE) return false;
+        else if (kind == MUSIC_KEY) {
             int moved = move_key(value, semitones);
             if (moved == key_now) continue; /* F# major and Gb major became one */
             key_now = moved;

@@ -16,18 +16,19 @@
  *     events after the last note's bar are dropped
  */
 #include "core/mem.h"
-#include "tokenizers/music.h"
+#include "tokenizers/music_chord.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct bar { int64_t step; int16_t metre, key, tempo; };  /* values in force */
+struct bar { int64_t step; int16_t metre, key, tempo; uint8_t chord; size_t item; };  /* values in force; its first note */
 struct item { int64_t step, tick, length; int32_t bar, steps; uint8_t part, pitch, velocity; };
 struct change { int64_t step; int value; };               /* a metre change on the grid */
 
 struct encoder {
     const struct score *score;
+    struct music_encode_options how;
     struct music_loss loss;
     int16_t *part;         /* (score->parts) token part, -1: left out */
     int program[MUSIC_PARTS_MOST];
@@ -170,7 +171,7 @@ static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *er
         e->bar = bar;
         e->bar_room = room;
     }
-    e->bar[e->bars++] = (struct bar){step, (int16_t)metre, -1, -1};
+    e->bar[e->bars++] = (struct bar){.step = step, .metre = (int16_t)metre, .key = -1, .tempo = -1};
     return true;
 }
 
@@ -357,6 +358,30 @@ static bool round_notes(struct encoder *e, struct error *error)
     return true;
 }
 
+/* ---- Chords ---- */
+
+/* What each bar sounds like: notes count by the share of the bar that they sound in, drums not at all. */
+static bool hear_chords(struct encoder *e, struct error *error)
+{
+    double (*weight)[12] = mem_alloc(e->bars, sizeof *weight, error);
+    uint8_t *bass = mem_alloc(e->bars, sizeof *bass, error);
+    bool ok = weight != NULL && bass != NULL;
+    for (size_t i = 0; ok && i < e->items; i++) {
+        const struct item *item = &e->item[i];
+        if (e->program[item->part] == MUSIC_DRUMS) continue;
+        for (size_t b = (size_t)item->bar; b < e->bars && e->bar[b].step < item->step + item->steps; b++) {
+            int steps = music_metre_steps(e->bar[b].metre), pos = item->step < e->bar[b].step ? -1 : (int)(item->step - e->bar[b].step);
+            int64_t from = pos < 0 ? 0 : pos, to = item->step + item->steps - e->bar[b].step;
+            weight[b][item->pitch % 12] += music_chord_heavy(pos, steps) * (double)((to < steps ? to : steps) - from) / steps;
+            if (bass[b] == 0 || item->pitch + 1 < bass[b]) bass[b] = (uint8_t)(item->pitch + 1);      /* 0: none yet */
+        }
+    }
+    for (size_t b = 0; ok && b < e->bars; b++) e->bar[b].chord = (uint8_t)music_chord_hear(weight[b], bass[b] == 0 ? -1 : (bass[b] - 1) % 12);
+    mem_free(weight);
+    mem_free(bass);
+    return ok;
+}
+
 /* ---- Ids ---- */
 
 static bool put(struct ids *out, enum music_kind kind, int value, struct error *error)
@@ -367,9 +392,12 @@ static bool put(struct ids *out, enum music_kind kind, int value, struct error *
 static bool put_header(const struct encoder *e, struct ids *out, struct error *error)
 {
     const struct bar *bar = &e->bar[0];
+    bool length = e->how.length && e->bars <= MUSIC_LENGTH_MOST;
     bool ok = put(out, MUSIC_METRE, bar->metre, error) && put(out, MUSIC_KEY, bar->key, error) &&
-              put(out, MUSIC_TEMPO, bar->tempo, error);
-    for (int p = 0; ok && p < e->parts; p++) ok = put(out, MUSIC_PROGRAM, e->program[p], error);
+              put(out, MUSIC_TEMPO, bar->tempo, error) && (!length || put(out, MUSIC_LENGTH, (int)e->bars - 1, error)) &&
+              (!e->how.density || put(out, MUSIC_DENSITY, music_density_value((double)e->items / (double)e->bars), error));
+    for (int p = 0; ok && p < e->parts; p++)
+        ok = put(out, MUSIC_PROGRAM, e->program[p], error) && (!(e->how.hidden >> p & 1) || put(out, MUSIC_HOLE, 0, error));
     return ok;
 }
 
@@ -382,46 +410,94 @@ static bool put_bar(const struct encoder *e, size_t index, struct ids *out, stru
            (bar->tempo == before->tempo || put(out, MUSIC_TEMPO, bar->tempo, error));
 }
 
-static bool put_piece(const struct encoder *e, struct ids *out, struct error *error)
+/* The notes of a bar of the marked parts; velocity: classes in force. */
+static bool put_lines(const struct encoder *e, size_t bar, unsigned parts, uint8_t velocity[MUSIC_PARTS_MOST], struct ids *out, struct error *error)
 {
-    uint8_t velocity[MUSIC_PARTS_MOST];
-    memset(velocity, MUSIC_VELOCITY_START, sizeof velocity);
-    if (!put_header(e, out, error)) return false;
-    size_t i = 0;
-    for (size_t b = 0; b < e->bars; b++) {
-        if (!put_bar(e, b, out, error)) return false;
-        int part = -1;
-        int64_t step = -1;
-        for (; i < e->items && e->item[i].bar == (int32_t)b; i++) {
-            const struct item *item = &e->item[i];
-            if (item->part != part) step = -1;
-            bool ok = item->part == part || e->parts == 1 || put(out, MUSIC_PART, item->part, error);
-            ok = ok && (item->step == step || put(out, MUSIC_POS, (int)(item->step - e->bar[b].step), error));
-            ok = ok && (item->velocity == velocity[item->part] || put(out, MUSIC_VELOCITY, item->velocity, error));
-            ok = ok && put(out, MUSIC_PITCH, item->pitch, error) &&
-                 put(out, MUSIC_DURATION, music_duration_value(item->steps), error);
-            if (!ok) return false;
-            part = item->part;
-            step = item->step;
-            velocity[part] = item->velocity;
-        }
+    int part = -1;
+    int64_t step = -1;
+    for (size_t i = e->bar[bar].item; i < e->items && e->item[i].bar == (int32_t)bar; i++) {
+        const struct item *item = &e->item[i];
+        if (!(parts >> item->part & 1)) continue;
+        if (item->part != part) step = -1;
+        bool ok = item->part == part || e->parts == 1 || put(out, MUSIC_PART, item->part, error);
+        ok = ok && (item->step == step || put(out, MUSIC_POS, (int)(item->step - e->bar[bar].step), error));
+        ok = ok && (item->velocity == velocity[item->part] || put(out, MUSIC_VELOCITY, item->velocity, error));
+        ok = ok && put(out, MUSIC_PITCH, item->pitch, error) && put(out, MUSIC_DURATION, music_duration_value(item->steps), error);
+        if (!ok) return false;
+        part = item->part;
+        step = item->step;
+        velocity[part] = item->velocity;
     }
     return true;
 }
 
-bool music_encode(const struct score *score, struct ids *out, struct music_loss *loss, struct error *error)
+static bool is_hole(const struct encoder *e, size_t bar)
 {
-    struct encoder e = {.score = score};
+    return e->how.holes > 0 && (int)bar >= e->how.hole_first && (int)bar < e->how.hole_first + e->how.holes;
+}
+
+static bool put_chord(const struct encoder *e, size_t bar, struct ids *out, struct error *error)
+{
+    return !e->how.chords || put(out, MUSIC_CHORD, e->bar[bar].chord, error);
+}
+
+/* What the first pass left open. */
+static bool put_second(const struct encoder *e, uint8_t velocity[MUSIC_PARTS_MOST], struct ids *out, struct error *error)
+{
+    bool ok = put(out, MUSIC_FILL, 0, error);
+    for (size_t b = 0; ok && b < e->bars; b++) {
+        if (e->how.hidden == 0 && !is_hole(e, b)) continue;
+        ok = put(out, MUSIC_BAR, 0, error) && (e->how.hidden != 0 || put_chord(e, b, out, error)) &&
+             put_lines(e, b, e->how.hidden != 0 ? e->how.hidden : ~0u, velocity, out, error);
+    }
+    return ok;
+}
+
+static bool put_piece(const struct encoder *e, struct ids *out, struct error *error)
+{
+    uint8_t velocity[MUSIC_PARTS_MOST];
+    memset(velocity, MUSIC_VELOCITY_START, sizeof velocity);
+    bool ok = put_header(e, out, error);
+    for (size_t b = 0; ok && b < e->bars; b++) {
+        ok = put_bar(e, b, out, error);
+        if (is_hole(e, b)) ok = ok && put(out, MUSIC_HOLE, 0, error);
+        else ok = ok && put_chord(e, b, out, error) && put_lines(e, b, ~(unsigned)e->how.hidden, velocity, out, error);
+    }
+    return ok && ((e->how.holes == 0 && e->how.hidden == 0) || put_second(e, velocity, out, error));
+}
+
+/* Is there a piece with these holes? */
+static bool check_holes(const struct encoder *e, struct error *error)
+{
+    const struct music_encode_options *h = &e->how;
+    unsigned parts = (1u << e->parts) - 1;
+    int stretches = 1, bars = h->hidden != 0 ? (int)e->bars : h->holes, first = h->hidden != 0 ? 0 : h->hole_first;
+    if (h->holes == 0 && h->hidden == 0) return true;
+    if (h->holes < 0 || h->hole_first < 0 || h->hole_first > (int)e->bars || h->holes > (int)e->bars - h->hole_first)
+        return error_set(error, ERROR_INPUT, "music: holes for bars %d to %d of a piece of %zu bars; bars that it has are wanted", h->hole_first + 1, h->hole_first + h->holes, e->bars);
+    if (h->hidden != 0 && (h->holes > 0 || (h->hidden & ~parts) != 0 || h->hidden == parts))
+        return error_set(error, ERROR_INPUT, "music: holes for parts %#x of %d; some of its parts but not all, or bars, are wanted", (unsigned)h->hidden, e->parts);
+    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || e->bar[b].key != e->bar[b - 1].key;
+    if (bars > MUSIC_HOLES_MOST || stretches > MUSIC_RUNS_MOST || first + bars > UINT16_MAX)
+        return error_set(error, ERROR_INPUT, "music: holes in %d bars with %d changes of metre and key; at most %d bars with %d are wanted", bars, stretches - 1, MUSIC_HOLES_MOST,
+                         MUSIC_RUNS_MOST - 1);
+    return true;
+}
+
+bool music_encode_as(const struct score *score, const struct music_encode_options *options, struct ids *out, struct music_loss *loss, struct error *error)
+{
+    struct encoder e = {.score = score, .how = *options};
     int64_t last = 0;
     size_t start = out->n;
     bool ok = check_score(score, error) && choose_parts(&e, error) && gather_notes(&e, &last, error) &&
               lay_out(&e, last, error);
-    if (ok) {
-        place_changes(&e);
+    if (ok) place_changes(&e);
+    if (ok && (ok = check_holes(&e, error))) {
         for (size_t i = 0; i < e.items; i++) e.item[i].bar = (int32_t)bar_at(&e, e.item[i].step);
         qsort(e.item, e.items, sizeof *e.item, compare_items);
         merge_equal(&e);
-        ok = round_notes(&e, error) && put_piece(&e, out, error);
+        for (size_t i = e.items; i-- > 0;) e.bar[e.item[i].bar].item = i;
+        ok = round_notes(&e, error) && (!options->chords || hear_chords(&e, error)) && put_piece(&e, out, error);
     }
     if (loss != NULL) *loss = e.loss;
     mem_free(e.part);
@@ -429,4 +505,9 @@ bool music_encode(const struct score *score, struct ids *out, struct music_loss 
     mem_free(e.bar);
     if (!ok) out->n = start;
     return ok;
+}
+
+bool music_encode(const struct score *score, struct ids *out, struct music_loss *loss, struct error *error)
+{
+    return music_encode_as(score, &(struct music_encode_options){0}, out, loss, error);
 }

@@ -4,26 +4,37 @@
  * kinds may come next; value_fits which values of a kind. Both together are the whole grammar: `allowed` lists what
  * they let through, `advance` checks one id and takes note of it.
  *
+ * The second pass goes through bars that lie behind: their places, metres and keys are kept as runs of adjacent
+ * bars of one metre and key. Where there
+ * is no room for one more run or bar, a hole, a bar or a change that would need it is not let through.
+ *
  * No dead ends: at the header and inside a note some value always fits (a `pos` is only reached below the bar's length, a
- * `velocity` only while a higher pitch is left), and from a bar or a complete note on, the piece may end or a note can start.
+ * `velocity` only while a higher pitch is left, a last part is not hidden when all others are), and from a bar or a complete note on the
+ * piece may end, a note can start, or a promised bar or `fill` is still let through.
  */
 #include "tokenizers/music.h"
 
 #include <string.h>
 
 #define BIT(kind) (1u << MUSIC_##kind)
-#define LINE (BIT(BAR) | BIT(PART) | BIT(POS))
+#define LINE (BIT(BAR) | BIT(PART) | BIT(POS) | BIT(FILL))
 
 static const uint16_t follow[] = {
     [MUSIC_AT_START] = BIT(METRE),
     [MUSIC_AT_HEAD_METRE] = BIT(KEY),
     [MUSIC_AT_HEAD_KEY] = BIT(TEMPO),
-    [MUSIC_AT_HEAD_TEMPO] = BIT(PROGRAM),
-    [MUSIC_AT_PROGRAM] = BIT(PROGRAM) | BIT(BAR),
-    [MUSIC_AT_BAR] = BIT(METRE) | BIT(KEY) | BIT(TEMPO) | LINE,
-    [MUSIC_AT_METRE] = BIT(KEY) | BIT(TEMPO) | LINE,
-    [MUSIC_AT_KEY] = BIT(TEMPO) | LINE,
-    [MUSIC_AT_TEMPO] = LINE,
+    [MUSIC_AT_HEAD_TEMPO] = BIT(LENGTH) | BIT(DENSITY) | BIT(PROGRAM),
+    [MUSIC_AT_LENGTH] = BIT(DENSITY) | BIT(PROGRAM),
+    [MUSIC_AT_DENSITY] = BIT(PROGRAM),
+    [MUSIC_AT_PROGRAM] = BIT(PROGRAM) | BIT(HOLE) | BIT(BAR),
+    [MUSIC_AT_HIDDEN] = BIT(PROGRAM) | BIT(BAR),
+    [MUSIC_AT_BAR] = BIT(METRE) | BIT(KEY) | BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_METRE] = BIT(KEY) | BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_KEY] = BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_TEMPO] = BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_CHORD] = LINE,
+    [MUSIC_AT_HOLE] = BIT(BAR) | BIT(FILL),
+    [MUSIC_AT_FILL] = BIT(BAR),
     [MUSIC_AT_PART] = BIT(POS),
     [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH),
     [MUSIC_AT_VELOCITY] = BIT(PITCH),
@@ -40,28 +51,111 @@ void music_grammar_start(struct music_grammar *grammar)
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
 }
 
+/* Does bar `at` go on with the last run? */
+static bool run_goes_on(const struct music_grammar *g, int32_t at, int metre, int key)
+{
+    if (g->runs == 0) return false;
+    int last = g->runs - 1;
+    return g->run[last].metre == metre && g->run[last].key == key && g->run[last].first + g->run[last].bars == at;
+}
+
+/* Can bar `at` of this metre and key be one more of the second pass? */
+static bool run_fits(const struct music_grammar *g, int32_t at, int metre, int key)
+{
+    return g->holes < MUSIC_HOLES_MOST && at <= UINT16_MAX && (g->runs < MUSIC_RUNS_MOST || run_goes_on(g, at, metre, key));
+}
+
+static void run_add(struct music_grammar *g, int32_t at, int metre, int key)
+{
+    g->holes++;
+    if (run_goes_on(g, at, metre, key)) {
+        g->run[g->runs - 1].bars++;
+        return;
+    }
+    g->run[g->runs].first = (uint16_t)at, g->run[g->runs].bars = 1, g->run[g->runs].metre = (uint8_t)metre, g->run[g->runs].key = (uint8_t)key;
+    g->runs++;
+}
+
+/* Take the bar that was just added back. */
+static void run_undo(struct music_grammar *g)
+{
+    g->holes--;
+    if (--g->run[g->runs - 1].bars == 0) g->runs--;
+}
+
+/* Can the bar that was just added get another metre or key? */
+static bool run_may_change(const struct music_grammar *g, int metre, int key)
+{
+    struct music_grammar there = *g;
+    if (g->hidden == 0 || g->bars == 0) return true;
+    run_undo(&there);
+    return run_fits(&there, g->at, metre, key);
+}
+
+static void run_change(struct music_grammar *g)
+{
+    if (g->hidden == 0 || g->bars == 0) return;
+    run_undo(g);
+    run_add(g, g->at, g->metre, g->key);
+}
+
+/* The place, metre and key of bar number g->filled of the second pass. */
+static void run_find(struct music_grammar *g)
+{
+    int r = 0, bar = g->filled;
+    while (bar >= g->run[r].bars) bar -= g->run[r++].bars;
+    g->at = g->run[r].first + bar, g->metre = g->run[r].metre, g->key = g->run[r].key;
+}
+
+static unsigned all_parts(const struct music_grammar *g) { return (1u << g->parts) - 1; }
+
+static bool bar_fits(const struct music_grammar *g)
+{
+    if (g->second) return g->filled < g->holes;
+    if (g->hidden != 0 && (g->hidden == all_parts(g) || !run_fits(g, g->bars, g->metre, g->key))) return false;
+    return g->bars < (g->length > 0 ? g->length : MUSIC_BARS_MOST);
+}
+
+/* In the header: a part's hole, but one part must be left to play. In a bar: its hole. */
+static bool hole_fits(const struct music_grammar *g)
+{
+    if (g->bars > 0) return !g->second && g->hidden == 0 && run_fits(g, g->at, g->metre, g->key);
+    return g->parts < MUSIC_PARTS_MOST || g->hidden != all_parts(g) >> 1;
+}
+
+/* Is the first pass all there: may it be followed by the second, or by the end where there are no holes? */
+static bool passed(const struct music_grammar *g)
+{
+    bool whole = (g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_HOLE) || g->state == MUSIC_AT_NOTE;
+    return whole && (g->length == 0 || g->bars == g->length);
+}
+
 /* May this value of a kind that `follow` lets through come here? In the header metre, key and tempo are
- * still -1; the first bar cannot change what the header has just said. */
+ * still -1; the first bar cannot change what the header has just said, nor a bar of the second pass what the first has said. */
 static bool value_fits(const struct music_grammar *g, enum music_kind kind, int value)
 {
+    bool told = g->bars == 1 || g->second;
     switch (kind) {
-    case MUSIC_BAR: return g->bars < MUSIC_BARS_MOST;
-    case MUSIC_METRE: return value != g->metre && g->bars != 1;
-    case MUSIC_KEY: return value != g->key && g->bars != 1 && (g->key < 0 || value != MUSIC_KEY_NONE);
-    case MUSIC_TEMPO: return value != g->tempo && g->bars != 1;
+    case MUSIC_BAR: return bar_fits(g);
+    case MUSIC_METRE: return value != g->metre && !told && run_may_change(g, value, g->key);
+    case MUSIC_KEY: return value != g->key && !told && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value);
+    case MUSIC_TEMPO: return value != g->tempo && !told;
     case MUSIC_PROGRAM: return g->parts < MUSIC_PARTS_MOST;
-    case MUSIC_PART: return g->parts > 1 && value > g->part && value < g->parts;
+    case MUSIC_CHORD: return !g->second || g->hidden == 0;
+    case MUSIC_HOLE: return hole_fits(g);
+    case MUSIC_FILL: return !g->second && g->holes > 0 && passed(g);
+    case MUSIC_PART: return g->parts > 1 && value > g->part && value < g->parts && (g->hidden >> value & 1) == (g->second && g->hidden != 0);
     case MUSIC_POS: return g->part >= 0 && value > g->pos && value < music_metre_steps(g->metre);
     case MUSIC_VELOCITY: return g->pitch < 127 && value != g->velocity[g->part];
     case MUSIC_PITCH: return value > g->pitch;
-    case MUSIC_DURATION: return true;
-    default: return false;
+    default: return true;
     }
 }
 
 bool music_grammar_may_end(const struct music_grammar *g)
 {
-    return g->noted && (g->state == MUSIC_AT_NOTE || (g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_TEMPO));
+    bool whole = g->state == MUSIC_AT_NOTE || (g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_CHORD);
+    return g->noted && whole && (g->second ? g->filled == g->holes : g->holes == 0 && passed(g));
 }
 
 void music_grammar_allowed(const struct music_grammar *g, uint8_t *allowed, bool *may_end)
@@ -75,22 +169,47 @@ void music_grammar_allowed(const struct music_grammar *g, uint8_t *allowed, bool
     }
 }
 
+static void start_bar(struct music_grammar *g)
+{
+    if (g->second) {
+        run_find(g);
+        g->filled++;
+    } else {
+        g->at = g->bars++;
+        if (g->hidden != 0) run_add(g, g->at, g->metre, g->key);
+    }
+    g->part = g->parts == 1 ? 0 : -1;
+    g->pos = g->pitch = -1;
+    g->here = 0;
+}
+
 /* Take note of an allowed id. */
 static void apply(struct music_grammar *g, enum music_kind kind, int value)
 {
     static const uint8_t head[] = {[MUSIC_METRE] = MUSIC_AT_HEAD_METRE, [MUSIC_KEY] = MUSIC_AT_HEAD_KEY, [MUSIC_TEMPO] = MUSIC_AT_HEAD_TEMPO};
     static const uint8_t body[MUSIC_KINDS] = {MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_PROGRAM, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY,
-                                              MUSIC_AT_PITCH, MUSIC_AT_NOTE};
+                                              MUSIC_AT_PITCH, MUSIC_AT_NOTE, MUSIC_AT_CHORD, MUSIC_AT_LENGTH, MUSIC_AT_DENSITY, MUSIC_AT_HOLE, MUSIC_AT_FILL};
     g->state = g->parts == 0 && kind <= MUSIC_TEMPO ? head[kind] : body[kind];
     switch (kind) {
-    case MUSIC_BAR:
-        g->bars++;
-        g->part = g->parts == 1 ? 0 : -1;
-        g->pos = g->pitch = -1;
-        g->here = 0;
+    case MUSIC_BAR: start_bar(g); break;
+    case MUSIC_METRE:
+        g->metre = (int16_t)value;
+        run_change(g);
         break;
-    case MUSIC_METRE: g->metre = (int16_t)value; break;
-    case MUSIC_KEY: g->key = (int16_t)value; break;
+    case MUSIC_CHORD: case MUSIC_DENSITY: break;
+    case MUSIC_LENGTH: g->length = (int16_t)(value + 1); break;
+    case MUSIC_HOLE:
+        if (g->bars > 0) run_add(g, g->at, g->metre, g->key);
+        else {
+            g->hidden |= (uint16_t)(1u << (g->parts - 1));
+            g->state = MUSIC_AT_HIDDEN;
+        }
+        break;
+    case MUSIC_FILL: g->second = true; break;
+    case MUSIC_KEY:
+        g->key = (int16_t)value;
+        run_change(g);
+        break;
     case MUSIC_TEMPO: g->tempo = (int16_t)value; break;
     case MUSIC_PROGRAM:
         g->last_pitch[g->parts] = value == MUSIC_DRUMS ? 38 : 60;
@@ -127,26 +246,37 @@ bool music_grammar_advance(struct music_grammar *g, int32_t id)
     return true;
 }
 
+/* The next id of the shortest way to the end, where the piece may not end yet. */
+static int32_t closing_id(const struct music_grammar *g)
+{
+    int part = 0, pitch;
+    switch ((enum music_state)g->state) {
+    case MUSIC_AT_START: return music_id(MUSIC_METRE, music_metre_value(4, 4));
+    case MUSIC_AT_HEAD_METRE: return music_id(MUSIC_KEY, MUSIC_KEY_NONE);
+    case MUSIC_AT_HEAD_KEY: return music_id(MUSIC_TEMPO, music_tempo_value(120));
+    case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_LENGTH: case MUSIC_AT_DENSITY: return music_id(MUSIC_PROGRAM, 0);
+    case MUSIC_AT_PROGRAM: case MUSIC_AT_HIDDEN: return g->hidden == all_parts(g) ? music_id(MUSIC_PROGRAM, 0) : music_id(MUSIC_BAR, 0);
+    case MUSIC_AT_POS: case MUSIC_AT_VELOCITY:
+        pitch = g->last_pitch[g->part];
+        return music_id(MUSIC_PITCH, pitch > g->pitch ? pitch : g->pitch + 1);
+    case MUSIC_AT_PITCH: return music_id(MUSIC_DURATION, music_duration_value(MUSIC_STEPS_PER_QUARTER));
+    case MUSIC_AT_PART: return music_id(MUSIC_POS, 0);
+    case MUSIC_AT_FILL: return music_id(MUSIC_BAR, 0);
+    default: break;
+    }
+    if (!g->second && g->length > g->bars) return music_id(MUSIC_BAR, 0);
+    if (!g->second && g->holes > 0) return music_id(MUSIC_FILL, 0);
+    if (g->second && g->filled < g->holes) return music_id(MUSIC_BAR, 0);
+    while (part < g->parts && (g->hidden >> part & 1) != (g->second && g->hidden != 0)) part++;
+    return g->part < 0 ? music_id(MUSIC_PART, part) : music_id(MUSIC_POS, 0);
+}
+
 size_t music_grammar_closing(const struct music_grammar *grammar, int32_t ids[MUSIC_CLOSING_MOST])
 {
     struct music_grammar g = *grammar;
     size_t n = 0;
     while (!music_grammar_may_end(&g) && n < MUSIC_CLOSING_MOST) {
-        int32_t id;
-        switch ((enum music_state)g.state) {
-        case MUSIC_AT_START: id = music_id(MUSIC_METRE, music_metre_value(4, 4)); break;
-        case MUSIC_AT_HEAD_METRE: id = music_id(MUSIC_KEY, MUSIC_KEY_NONE); break;
-        case MUSIC_AT_HEAD_KEY: id = music_id(MUSIC_TEMPO, music_tempo_value(120)); break;
-        case MUSIC_AT_HEAD_TEMPO: id = music_id(MUSIC_PROGRAM, 0); break;
-        case MUSIC_AT_PROGRAM: id = music_id(MUSIC_BAR, 0); break;
-        case MUSIC_AT_POS: case MUSIC_AT_VELOCITY: {
-            int pitch = g.last_pitch[g.part];
-            id = music_id(MUSIC_PITCH, pitch > g.pitch ? pitch : g.pitch + 1);
-            break;
-        }
-        case MUSIC_AT_PITCH: id = music_id(MUSIC_DURATION, music_duration_value(MUSIC_STEPS_PER_QUARTER)); break;
-        default: id = g.part < 0 ? music_id(MUSIC_PART, 0) : music_id(MUSIC_POS, 0); break;
-        }
+        int32_t id = closing_id(&g);
         if (!music_grammar_advance(&g, id)) break;
         ids[n++] = id;
     }

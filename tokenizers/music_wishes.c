@@ -3,7 +3,10 @@
  * `fits` is the law: may an id that the grammar allows come here under the wishes? `next` knows the way home. Two things make the mask
  * narrower than the law: a piece with a number of bars gives each its share of the room (a bar that has used up its share and
  * those saved before it is left as soon as it may be), and when the room is nearly used up only the way home is left.
+ *
+ * A second pass obeys as the first does: the parts that may play in a pass are its parts, the first of them that is not drums leads.
  */
+#include "tokenizers/music_chord.h"
 #include "tokenizers/music_wishes.h"
 
 #include <string.h>
@@ -53,10 +56,15 @@ static bool pitch_in(const struct music_wishes *w, int key, unsigned chord, int 
     return pitch >= w->low && pitch <= w->high && (chord >> (pitch % 12) & 1) && (!w->scale_lock || (music_scale(key) >> (pitch % 12) & 1));
 }
 
+/* The chord of the bar that is written; all pitch classes where none is wished. */
+static unsigned chord_of_bar(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return w->chords > 0 && g->at >= w->first ? w->chord[(g->at - w->first) % w->chords] : 0xfff;
+}
+
 static unsigned chord_at(const struct music_wishes *w, const struct music_grammar *g)
 {
-    if (w->chords == 0 || !music_strong(g->metre, g->pos)) return 0xfff;
-    return w->chord[(g->bars - 1 - w->first) % w->chords];
+    return music_strong(g->metre, g->pos) ? chord_of_bar(w, g) : 0xfff;
 }
 
 static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
@@ -95,11 +103,21 @@ bool music_wishes_check(const struct music_wishes *w, struct error *error)
 
 /* ---- parts, lines, bars ---- */
 
+/* The parts (bits) that play in this pass. */
+static unsigned playing(const struct music_grammar *g)
+{
+    unsigned all = (1u << g->parts) - 1;
+    return g->hidden == 0 ? all : g->second ? g->hidden : all & ~(unsigned)g->hidden;
+}
+
 static int lead(const struct music_grammar *g)
 {
+    int first = 0;
+    for (int p = g->parts - 1; p >= 0; p--)
+        if (playing(g) >> p & 1) first = p;
     for (int p = 0; p < g->parts; p++)
-        if (g->program[p] != MUSIC_DRUMS) return p;
-    return 0;
+        if ((playing(g) >> p & 1) && g->program[p] != MUSIC_DRUMS) return p;
+    return first;
 }
 
 static bool has_drums(const struct music_grammar *g)
@@ -109,29 +127,59 @@ static bool has_drums(const struct music_grammar *g)
     return false;
 }
 
-/* Parts (bits) that were wished and have not played yet. */
+/* Parts (bits) of this pass that were wished and have not played yet. */
 static unsigned owed(const struct music_wishes *w, const struct music_grammar *g)
 {
     unsigned set = w->parts > 0 ? (1u << w->parts) - 1 : 0;
     for (int p = 0; w->drums && p < g->parts; p++)
         if (g->program[p] == MUSIC_DRUMS) set |= 1u << p;
-    return set & ~(unsigned)g->played;
+    return set & playing(g) & ~(unsigned)g->played;
 }
 
-static bool in_last_bar(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 && g->bars >= w->bars; }
+/* Bars that were wished, or that the header tells; 0: free. */
+static int bars_to_be(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 ? w->bars : g->length; }
+
+/* The last bar of this pass, as far as that is known. */
+static bool in_last_bar(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return g->second ? g->filled == g->holes : bars_to_be(w, g) > 0 && g->bars >= bars_to_be(w, g);
+}
+
+/* Nothing can play here. */
+static bool at_hole(const struct music_grammar *g) { return g->state == MUSIC_AT_HOLE || g->state == MUSIC_AT_FILL; }
 
 /* Parts that have to play in this bar and have not yet. */
 static unsigned due(const struct music_wishes *w, const struct music_grammar *g)
 {
     unsigned set = in_last_bar(w, g) ? owed(w, g) : 0;
+    if (at_hole(g)) return 0;
     if (densities[w->density].widest > 0) set |= 1u << lead(g);
     return set & ~(unsigned)g->here;
+}
+
+/* The bar has not told its chord yet. */
+static bool owes_chord(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return w->chords > 0 && g->at >= w->first && g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_TEMPO && !(g->second && g->hidden != 0);
+}
+
+/* The header has not told these yet, which are wished. */
+static bool owes_length(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return g->state == MUSIC_AT_HEAD_TEMPO && w->bars > 0 && w->bars <= MUSIC_LENGTH_MOST;
+}
+
+static bool owes_density(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return (g->state == MUSIC_AT_HEAD_TEMPO || g->state == MUSIC_AT_LENGTH) && w->density != MUSIC_DENSITY_FREE;
 }
 
 /* May the music leave what plays now, for part `to` (g->parts: for the next bar or the end)? */
 static bool may_leave(const struct music_wishes *w, const struct music_grammar *g, int to)
 {
     int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
+    if (at_hole(g)) return true;
+    if (owes_chord(w, g)) return false;
     if (widest > 0 && g->part == lead(g) && g->pos + widest < music_metre_steps(g->metre)) return false;
     for (int p = from; p < to; p++)
         if (due(w, g) >> p & 1) return false;
@@ -140,27 +188,36 @@ static bool may_leave(const struct music_wishes *w, const struct music_grammar *
 
 static int duration_room(const struct music_wishes *w, const struct music_grammar *g)
 {
-    return w->bars > 0 ? (w->bars - g->bars + 1) * music_metre_steps(g->metre) - g->pos : 1 << 30;
+    return w->bars > 0 ? (w->bars - g->at) * music_metre_steps(g->metre) - g->pos : 1 << 30;
 }
 
 static bool may_end(const struct music_wishes *w, const struct music_grammar *g)
 {
     if (!music_grammar_may_end(g) || !may_leave(w, g, g->parts) || owed(w, g) != 0) return false;
-    return w->bars == 0 || (g->bars == w->bars && g->here != 0);
+    bool last = !g->second || (g->hidden == 0 && g->at == w->bars - 1);        /* this is the last bar: it has a note */
+    return w->bars == 0 || (g->bars == w->bars && (g->here != 0 || !last));
+}
+
+/* May the first pass be over here? */
+static bool fill_fits(const struct music_wishes *w, const struct music_grammar *g)
+{
+    if (g->second || g->holes == 0 || g->bars < bars_to_be(w, g) || !may_leave(w, g, g->parts)) return false;
+    return (g->hidden == 0 || owed(w, g) == 0) && (w->bars == 0 || g->here != 0 || g->state == MUSIC_AT_HOLE);
 }
 
 /* ---- the law ---- */
 
 static bool program_fits(const struct music_wishes *w, const struct music_grammar *g, int value)
 {
+    if (owes_length(w, g) || owes_density(w, g)) return false;
     if (w->parts > 0) return g->parts < w->parts && value == w->program[g->parts];
     return !w->drums || g->parts + 1 < MUSIC_PARTS_MOST || has_drums(g) || value == MUSIC_DRUMS;
 }
 
 static bool bar_fits(const struct music_wishes *w, const struct music_grammar *g)
 {
-    if (g->state == MUSIC_AT_PROGRAM) return w->parts > 0 ? g->parts == w->parts : !w->drums || has_drums(g);
-    return !in_last_bar(w, g) && may_leave(w, g, g->parts);
+    if (g->state == MUSIC_AT_PROGRAM || g->state == MUSIC_AT_HIDDEN) return w->parts > 0 ? g->parts == w->parts : !w->drums || has_drums(g);
+    return (g->state == MUSIC_AT_FILL || !in_last_bar(w, g)) && may_leave(w, g, g->parts);
 }
 
 static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g, int value)
@@ -168,10 +225,18 @@ static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g
     int closest = densities[w->density].closest, widest = densities[w->density].widest;
     struct music_grammar there = *g;
     there.pos = (int16_t)value, there.pitch = -1;
+    if (owes_chord(w, g)) return false;
     if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
     if (g->pos >= 0 && value < g->pos + closest) return false;
     if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
     return !(w->scale_lock || w->chords > 0) || higher_pitch_fits(w, &there);
+}
+
+/* One of the wished parts is left to play. */
+static bool hole_fits(const struct music_wishes *w, const struct music_grammar *g)
+{
+    bool last = g->bars == 0 && w->parts > 0 && g->parts == w->parts;
+    return w->holes && !(last && (g->hidden | 1u << (g->parts - 1)) == (1u << g->parts) - 1);
 }
 
 static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0 && w->bars == 0 && w->chords == 0 && w->density == MUSIC_DENSITY_FREE; }
@@ -190,6 +255,11 @@ static bool fits(const struct music_wishes *w, const struct music_grammar *g, en
     case MUSIC_VELOCITY: return higher_pitch_fits(w, g);
     case MUSIC_PITCH: return pitch_fits(w, g, value);
     case MUSIC_DURATION: return music_duration_of(value) <= duration_room(w, g);
+    case MUSIC_CHORD: return chord_of_bar(w, g) == 0xfff || value == music_chord_value(chord_of_bar(w, g));
+    case MUSIC_LENGTH: return w->bars == 0 || value == w->bars - 1;
+    case MUSIC_DENSITY: return !owes_length(w, g) && (w->density == MUSIC_DENSITY_FREE || value == w->density - 1);
+    case MUSIC_HOLE: return hole_fits(w, g);
+    case MUSIC_FILL: return fill_fits(w, g);
     default: return false;
     }
 }
@@ -218,9 +288,13 @@ static int32_t next_head(const struct music_wishes *w, const struct music_gramma
         while (key < MUSIC_KEY_NONE && !key_fits(w, key)) key++;
         return music_id(MUSIC_KEY, key);
     case MUSIC_AT_HEAD_KEY: return music_id(MUSIC_TEMPO, w->tempo >= 0 ? w->tempo : music_tempo_value(120));
-    case MUSIC_AT_HEAD_TEMPO: return music_id(MUSIC_PROGRAM, w->parts > 0 ? w->program[0] : w->drums ? MUSIC_DRUMS : 0);
+    case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_LENGTH: case MUSIC_AT_DENSITY:
+        if (owes_length(w, g)) return music_id(MUSIC_LENGTH, w->bars - 1);
+        if (owes_density(w, g)) return music_id(MUSIC_DENSITY, w->density - 1);
+        return music_id(MUSIC_PROGRAM, w->parts > 0 ? w->program[0] : w->drums ? MUSIC_DRUMS : 0);
     default:
         if (w->parts > g->parts) return music_id(MUSIC_PROGRAM, w->program[g->parts]);
+        if (playing(g) == 0) return music_id(MUSIC_PROGRAM, w->drums && !has_drums(g) ? MUSIC_DRUMS : 0);       /* all hidden so far */
         return w->parts == 0 && w->drums && !has_drums(g) ? music_id(MUSIC_PROGRAM, MUSIC_DRUMS) : music_id(MUSIC_BAR, 0);
     }
 }
@@ -229,20 +303,25 @@ static int32_t next_head(const struct music_wishes *w, const struct music_gramma
 static int32_t next_line(const struct music_wishes *w, const struct music_grammar *g)
 {
     int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
+    if (owes_chord(w, g)) return music_id(MUSIC_CHORD, music_chord_value(chord_of_bar(w, g)));
+    if (at_hole(g)) return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
     if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_metre_steps(g->metre)) return music_id(MUSIC_POS, g->pos + widest);
     unsigned set = due(w, g);
-    if (w->bars == 0) set |= owed(w, g);
+    if (bars_to_be(w, g) == 0) set |= owed(w, g);
+    while (!(playing(g) >> from & 1)) from++;
     if (g->here == 0 && (w->bars > 0 || !g->noted)) set |= 1u << from;
     for (int p = from; p < g->parts; p++)
         if ((set & ~(unsigned)g->here) >> p & 1) return p == g->part ? music_id(MUSIC_POS, 0) : music_id(MUSIC_PART, p);
-    return may_end(w, g) ? -1 : music_id(MUSIC_BAR, 0);
+    if (may_end(w, g)) return -1;
+    return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
 }
 
 int32_t music_wishes_next(const struct music_wishes *w, const struct music_grammar *g)
 {
     int room;
     switch ((enum music_state)g->state) {
-    case MUSIC_AT_START: case MUSIC_AT_HEAD_METRE: case MUSIC_AT_HEAD_KEY: case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_PROGRAM: return next_head(w, g);
+    case MUSIC_AT_START: case MUSIC_AT_HEAD_METRE: case MUSIC_AT_HEAD_KEY: case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_LENGTH: case MUSIC_AT_DENSITY:
+    case MUSIC_AT_PROGRAM: case MUSIC_AT_HIDDEN: return next_head(w, g);
     case MUSIC_AT_PART: return music_id(MUSIC_POS, 0);
     case MUSIC_AT_POS: case MUSIC_AT_VELOCITY: return next_pitch(w, g);
     case MUSIC_AT_PITCH:
@@ -265,8 +344,9 @@ size_t music_wishes_need(const struct music_wishes *w, const struct music_gramma
 /* Has the piece used up the share of the room of its bars so far? Told between notes only. */
 static bool late(const struct music_wishes *w, const struct music_grammar *g, size_t taken, size_t room)
 {
-    if (w->bars <= w->first || g->state < MUSIC_AT_BAR || (g->state > MUSIC_AT_TEMPO && g->state != MUSIC_AT_NOTE)) return false;
-    size_t all = (size_t)(w->bars - w->first), now = (size_t)(g->bars - w->first);
+    int bars = bars_to_be(w, g);
+    if (bars <= w->first || g->second || g->state < MUSIC_AT_BAR || (g->state > MUSIC_AT_HOLE && g->state != MUSIC_AT_NOTE)) return false;
+    size_t all = (size_t)(bars - w->first), now = (size_t)(g->bars - w->first);
     return now < all && taken * all > (taken + room) * now;
 }
 
@@ -281,17 +361,20 @@ static size_t margin(const struct music_wishes *w, const struct music_grammar *g
 static bool way_fits(const struct music_wishes *w, const struct music_grammar *g, size_t room)
 {
     int widest = densities[w->density].widest, length = g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre);
-    size_t bars = (size_t)(w->bars > g->bars ? w->bars - g->bars : 1) + 1, line = widest > 0 ? 3 * (size_t)(length / widest + 1) : 0;
-    size_t surely = 16 + 6 * MUSIC_PARTS_MOST + bars * (6 + line);      /* fast path: more than the way home ever takes */
+    size_t bars = (size_t)(bars_to_be(w, g) > g->bars ? bars_to_be(w, g) - g->bars : 1) + 1, line = widest > 0 ? 3 * (size_t)(length / widest + 1) : 0;
+    if (g->hidden != 0 || g->holes > 0) bars += (size_t)(g->holes - g->filled) + (g->hidden != 0 ? bars : 0);
+    size_t surely = 24 + 8 * MUSIC_PARTS_MOST + bars * (7 + line);      /* fast path: more than the way home ever takes */
     return room > surely + margin(w, g) || room >= music_wishes_need(w, g) + margin(w, g);
 }
 
-/* Header ids that make bars longer or parts more: is there room for the way home behind them? */
+/* Header ids that make bars longer or more, or parts more: is there room for the way home behind them? */
 static bool has_room(const struct music_wishes *w, const struct music_grammar *g, int32_t id, size_t room)
 {
     struct music_grammar there = *g;
     return music_grammar_advance(&there, id) && way_fits(w, &there, room - 1);
 }
+
+static bool costly(enum music_kind kind) { return kind == MUSIC_METRE || kind == MUSIC_PROGRAM || kind == MUSIC_LENGTH || kind == MUSIC_HOLE; }
 
 void music_wishes_allowed(const struct music_wishes *w, const struct music_grammar *g, size_t taken, size_t room, uint8_t *allowed, bool *end)
 {
@@ -309,7 +392,7 @@ void music_wishes_allowed(const struct music_wishes *w, const struct music_gramm
         enum music_kind kind;
         int value;
         if (!allowed[id] || !music_kind_of(id, &kind, &value)) continue;
-        allowed[id] = fits(w, g, kind, value) && (g->bars > 0 || (kind != MUSIC_METRE && kind != MUSIC_PROGRAM) || has_room(w, g, id, room));
+        allowed[id] = fits(w, g, kind, value) && (g->bars > 0 || !costly(kind) || has_room(w, g, id, room));
         any = any || allowed[id];
     }
     *end = may_end(w, g);

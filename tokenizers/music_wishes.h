@@ -5,11 +5,12 @@
  *     key, metre, tempo   this value in the header, and no change later on
  *     program             exactly these parts in this order, and each of them plays
  *     drums               one of the parts is drums, and it plays
- *     bars                exactly so many; the last has a note, and no note sounds beyond its end
+ *     bars                exactly so many, told as `length` up to 64; the last has a note, and no note sounds beyond its end
  *     low, high           pitches of all parts but drums
  *     scale_lock          their pitches belong to the scale of the key in force (minor: with raised sixth and seventh)
- *     chord               in bar b, at strong positions (music_strong), they belong to chord[b % chords]
- *     density             how far apart onsets are, by the table in music_wishes.c
+ *     chord               in bar b, at strong positions (music_strong), they belong to chord[b % chords]; the bar tells its `chord`
+ *     density             how far apart onsets are, by the table in music_wishes.c; the header tells the `density`
+ *     holes               bars and parts may be holes; else none is
  *
  * There are no dead ends: music_wishes_check refuses wishes that no piece fulfils, and music_wishes_next is at every step the first id
  * of a short way to an end that fulfils them all. When the room for ids runs short, that way is the only one that is let through.
@@ -28,7 +29,7 @@ struct music_wishes {
     double quarters;                     /* a minute, as asked for: the tempo that tokens only come near to; 0: free */
     int16_t program[MUSIC_PARTS_MOST];   /* (parts); MUSIC_DRUMS for drums */
     int parts;                           /* 0: free */
-    bool drums, scale_lock;
+    bool drums, scale_lock, holes;
     int bars;                            /* of the whole piece; 0: free */
     int first;                           /* bars that were there before, which wishes do not bind; chords start behind them */
     uint8_t low, high;

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };                    /* 2: music has chords, lengths, densities and holes */
 
 const char *special_name(enum special special)
 {
@@ -47,6 +47,8 @@ static bool check_layout(const struct vocabulary *v, const cJSON *root, struct e
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         int64_t there;
         if (!json_integer(root, wanted[i].name, 0, INT32_MAX, &there, error)) return false;
+        if (i == 0 && there != VERSION)
+            return error_set(error, ERROR_INPUT, "a model of music version %lld; one of version %d is wanted (train it again)", (long long)there, VERSION);
         if (there != wanted[i].here)
             return error_set(error, ERROR_INPUT, "%s is %lld; with this tokenizer and these image codes %d is wanted", wanted[i].name, (long long)there, (int)wanted[i].here);
     }
