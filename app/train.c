@@ -110,7 +110,7 @@ static bool collect_corpus(const struct run *r, struct corpus *c, struct error *
             const struct dataset_item *item = &r->data[d].items[i];
             struct piece piece = {0};
             if (item->split != SPLIT_TRAIN) continue;
-            for (int k = 0; k < item->captions; k++)
+            for (int k = 0; k < item->captions - item->regular; k++)              /* the regular one has the words of the others */
                 if (!add_text(c, item->caption[k], strlen(item->caption[k]), error)) return false;
             if (item->kind != ITEM_TEXT || !modality_read_file(item->path, &piece, &(struct error){0})) continue;
             c->owned[c->owned_n++] = piece.text;

@@ -1,4 +1,5 @@
-/* Image codes: vocabulary, grammar, decoding, files; see codes.h. Learning is in codes_train.c, encoding in codes_encode.c. */
+/* Image codes: vocabulary, grammar, decoding, files; see codes.h. Learning is in codes_train.c, encoding in codes_encode.c, the convolutional
+ * codes in codes_vq.c. */
 #include "core/mem.h"
 #include "core/safetensors.h"
 #include "tokenizers/codes_inside.h"
@@ -13,7 +14,8 @@ static int32_t first_pattern(const struct codes *c) { return end_id(c) + 1; }
 static int32_t first_step(const struct codes *c, int channel) { return first_pattern(c) + c->patterns + channel * CODES_STEPS; }   /* channel: red, green, blue */
 static int32_t hole_id(const struct codes *c) { return first_step(c, 3); }
 static int32_t fill_id(const struct codes *c) { return hole_id(c) + 1; }
-int codes_vocabulary(const struct codes *c) { return fill_id(c) + 1; }
+int codes_vocabulary(const struct codes *c) { return c->vq != NULL ? codes_vq_vocabulary(c->vq) : fill_id(c) + 1; }
+bool codes_has_palettes(const struct codes *c) { return c->vq == NULL; }
 
 int codes_places(bool doubled) { return doubled ? CODES_PATTERNS / 2 : CODES_PATTERNS; }
 int codes_per_row(bool doubled) { return doubled ? SPRITE_SIDE / 4 : SPRITE_SIDE / 2; }
@@ -23,6 +25,7 @@ const char *codes_name(const struct codes *c, int32_t id, char text[CODES_NAME_M
     static const char *const channels[] = {"red", "green", "blue"};
     if (id < 0 || id >= codes_vocabulary(c)) snprintf(text, CODES_NAME_MOST, "no code %d", (int)id);
     else if (id < CODES_SIZES) snprintf(text, CODES_NAME_MOST, "size %d", id == 0 ? 32 : 16);
+    else if (c->vq != NULL) snprintf(text, CODES_NAME_MOST, "code %d", (int)id - CODES_SIZES);
     else if (id < end_id(c)) {
         const uint8_t *rgb = c->colour[id - first_colour()];
         snprintf(text, CODES_NAME_MOST, "colour %d #%02x%02x%02x", (int)(id - first_colour()), rgb[0], rgb[1], rgb[2]);
@@ -58,6 +61,8 @@ void codes_free(struct codes *c)
     mem_free(c->pattern);
     mem_free(c->top);
     mem_free(c->code_of_shape);
+    if (c->vq != NULL) vq_free(c->vq);
+    mem_free(c->vq);
     mem_free(c);
 }
 
@@ -77,6 +82,7 @@ void codes_index(struct codes *c)
 
 bool codes_save(const struct codes *c, const char *path, struct error *error)
 {
+    if (c->vq != NULL) return codes_vq_save(c->vq, path, error);
     const struct tensor tensors[] = {
         {.name = "colours", .type = TENSOR_U8, .rank = 2, .shape = {c->colours, 3}, .data = c->colour, .bytes = (size_t)c->colours * 3},
         {.name = "patterns", .type = TENSOR_U8, .rank = 2, .shape = {c->patterns, 4}, .data = c->pattern, .bytes = (size_t)c->patterns * 4}};
@@ -99,6 +105,21 @@ static bool check(const struct codes *c, struct error *error)
     return true;
 }
 
+static bool read_palettes(const struct safetensors *file, struct codes **out, struct error *error)
+{
+    const struct tensor *colours = safetensors_need(file, "colours", 2, (int64_t[]){-1, 3}, error);
+    const struct tensor *patterns = colours != NULL ? safetensors_need(file, "patterns", 2, (int64_t[]){-1, 4}, error) : NULL;
+    if (patterns == NULL) return false;
+    if (colours->type != TENSOR_U8 || patterns->type != TENSOR_U8) return error_set(error, ERROR_INPUT, "image codes: dtype U8 is wanted");
+    if (colours->shape[0] < 1 || colours->shape[0] > 4096 || patterns->shape[0] < CODES_PAIRS || patterns->shape[0] > 16384)
+        return error_set(error, ERROR_INPUT, "image codes: %lld colours, %lld patterns; 1 to 4096 and 289 to 16384 are wanted", (long long)colours->shape[0], (long long)patterns->shape[0]);
+    if (!codes_init(out, (int)colours->shape[0], (int)patterns->shape[0], error)) return false;
+    memcpy((*out)->colour, colours->data, colours->bytes);
+    memcpy((*out)->pattern, patterns->data, patterns->bytes);
+    codes_index(*out);
+    return check(*out, error);
+}
+
 bool codes_load(const char *path, struct codes **out, struct error *error)
 {
     struct safetensors file = {0};
@@ -107,19 +128,7 @@ bool codes_load(const char *path, struct codes **out, struct error *error)
     const char *version = ok ? safetensors_metadata(&file, "version") : NULL;
     if (ok && (version == NULL || strcmp(version, "2") != 0))
         ok = error_set(error, ERROR_INPUT, "image codes: version %.20s; 2 is wanted (models of older versions are to be trained anew)", version == NULL ? "unknown" : version);
-    const struct tensor *colours = ok ? safetensors_need(&file, "colours", 2, (int64_t[]){-1, 3}, error) : NULL;
-    const struct tensor *patterns = colours != NULL ? safetensors_need(&file, "patterns", 2, (int64_t[]){-1, 4}, error) : NULL;
-    ok = patterns != NULL;
-    if (ok && (colours->type != TENSOR_U8 || patterns->type != TENSOR_U8)) ok = error_set(error, ERROR_INPUT, "image codes: dtype U8 is wanted");
-    if (ok && (colours->shape[0] < 1 || colours->shape[0] > 4096 || patterns->shape[0] < CODES_PAIRS || patterns->shape[0] > 16384))
-        ok = error_set(error, ERROR_INPUT, "image codes: %lld colours, %lld patterns; 1 to 4096 and 289 to 16384 are wanted", (long long)colours->shape[0], (long long)patterns->shape[0]);
-    ok = ok && codes_init(out, (int)colours->shape[0], (int)patterns->shape[0], error);
-    if (ok) {
-        memcpy((*out)->colour, colours->data, colours->bytes);
-        memcpy((*out)->pattern, patterns->data, patterns->bytes);
-        codes_index(*out);
-        ok = check(*out, error);
-    }
+    ok = ok && (codes_vq_is(safetensors_metadata(&file, "codec")) ? codes_vq_read : read_palettes)(&file, out, error);
     if (!ok) {
         error_prefix(error, "%s", path);
         codes_free(*out);
@@ -173,6 +182,10 @@ void codes_grammar_allowed(const struct codes *c, const struct codes_grammar *g,
 {
     memset(allowed, 0, (size_t)codes_vocabulary(c));
     *may_end = g->state == CODES_AT_END;
+    if (c->vq != NULL) {
+        codes_vq_allowed(c->vq, g, allowed);
+        return;
+    }
     if (g->state == CODES_AT_SIZE) {
         allowed[0] = g->wishes == NULL || g->wishes->size != 16;
         allowed[1] = g->wishes == NULL || g->wishes->size != 32;
@@ -218,6 +231,7 @@ static void next_place(struct codes_grammar *g)
 bool codes_grammar_advance(const struct codes *c, struct codes_grammar *g, int32_t id)
 {
     if (id < 0 || id >= codes_vocabulary(c)) return false;
+    if (c->vq != NULL) return codes_vq_advance(c->vq, g, id);
     if (g->state == CODES_AT_SIZE && id < CODES_SIZES) {
         g->doubled = id == 1;
         g->state = CODES_AT_COLOURS;
@@ -252,13 +266,14 @@ static bool follow(const struct codes *c, const int32_t *ids, size_t n, struct c
     for (size_t i = 0; i < n; i++)
         if (!codes_grammar_advance(c, g, ids[i])) return error_set(error, ERROR_INPUT, "image codes: %s at place %zu does not fit there", codes_name(c, ids[i], name), i);
     if (g->state == CODES_AT_END) return true;
-    return error_set(error, ERROR_INPUT, "image codes: the picture stops after %zu ids, %d of %d places passed, %d holes to fill", n, g->place, codes_places(g->doubled), g->holes);
+    return error_set(error, ERROR_INPUT, "image codes: the picture stops after %zu ids, %d of %d places passed, %d holes to fill", n, g->place, c->vq != NULL ? VQ_CODES : codes_places(g->doubled), g->holes);
 }
 
 bool codes_leave_out(const struct codes *c, const int32_t *ids, size_t n, const bool *hole, struct ids *out, struct error *error)
 {
     struct codes_grammar g;
     int holes = 0;
+    if (c->vq != NULL) return error_set(error, ERROR_INPUT, "image codes: these are convolutional; holes want palette-first ones");
     if (!follow(c, ids, n, &g, error)) return false;
     size_t places = (size_t)codes_places(g.doubled), head = 0;
     while (ids[head] != end_id(c)) head++;
@@ -293,9 +308,11 @@ bool codes_decode_exact(const struct codes *c, const int32_t *ids, size_t n, con
 {
     struct codes_grammar g;
     *out = (struct sprite){0};
-    if (!follow(c, ids, n, &g, error) || !sprite_init(out, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
+    if (!follow(c, ids, n, &g, error)) return false;
+    if (native != NULL) *native = g.doubled ? 16 : 32;
+    if (c->vq != NULL) return codes_vq_paint(c->vq, &g, out, error);
+    if (!sprite_init(out, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
     for (int i = 0; i < n_colours && i < g.colours; i++) memcpy(g.rgb[i], rgb[i], 3);
     for (int place = 0; place < codes_places(g.doubled); place++) paint(out, g.doubled, place, c->pattern[g.pattern[place]], (const uint8_t (*)[3])g.rgb);
-    if (native != NULL) *native = g.doubled ? 16 : 32;
     return true;
 }

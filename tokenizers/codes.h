@@ -53,6 +53,13 @@ bool codes_load(const char *path, struct codes **out, struct error *error);     
 bool codes_save(const struct codes *codes, const char *path, struct error *error);
 void codes_free(struct codes *codes);
 
+/* Convolutional codes (vq.h) in the place of palette-first ones: another way to learn, then the same functions, but no holes and of wishes only the size. */
+struct vq_options;
+struct threads;
+bool codes_train_vq(const struct sprite *sprites, size_t n, const struct vq_options *options, struct threads *pool, codes_progress *progress, void *context,
+                    struct codes **out, struct error *error);
+bool codes_has_palettes(const struct codes *codes);                                  /* palette-first: holes and all wishes */
+
 int codes_vocabulary(const struct codes *codes);                                     /* how many local ids there are */
 const char *codes_name(const struct codes *codes, int32_t id, char text[CODES_NAME_MOST]); /* "colour 12 #a0b0c0"; returns text */
 

@@ -351,6 +351,7 @@ bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids
         return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", sprite->width, sprite->height);
     struct codes_picture p;
     size_t start = out->n;
+    if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
     codes_choose_palette(c, sprite, &p);
     int32_t end = CODES_SIZES + c->colours, first_step = end + 1 + c->patterns;
     bool ok = ids_append(out, p.doubled ? 1 : 0, error);

@@ -2,7 +2,9 @@
 #ifndef TOKENIZERS_CODES_INSIDE_H
 #define TOKENIZERS_CODES_INSIDE_H
 
+#include "core/safetensors.h"
 #include "tokenizers/codes.h"
+#include "tokenizers/vq.h"
 
 enum {
     CODES_SIZES = 2,                        /* local ids 0 and 1: native 32, native 16 */
@@ -25,6 +27,7 @@ struct codes {
     uint8_t (*pattern)[4];       /* (patterns): top left, top right, bottom left, bottom right */
     uint8_t *top;                /* (patterns): largest index of each */
     int16_t *code_of_shape;      /* (CODES_SHAPES): pattern with exactly these indices, or -1 */
+    struct vq *vq;               /* the convolutional codes in the place of all this, owned; else NULL */
 };
 
 /* The sprite's pixels as indices into its palette, and the palette as master colours. */
@@ -79,6 +82,20 @@ void codes_patch_costs(const struct codes_picture *picture, const struct sprite 
 
 /* The cheapest pattern for these costs; second, when not NULL, gets the cost of the next best. */
 int codes_best_pattern(const struct codes *codes, const struct codes_picture *picture, int32_t cost[4][CODES_INDICES], int32_t *best, int32_t *second);
+
+/* ---- the convolutional codes behind the same door (codes_vq.c) ---- */
+
+bool codes_vq_is(const char *codec);                         /* a file's metadata `codec` */
+int codes_vq_vocabulary(const struct vq *vq);
+/* Take over *vq, also on failure. */
+bool codes_vq_wrap(struct vq *vq, struct codes **out, struct error *error);
+bool codes_vq_save(const struct vq *vq, const char *path, struct error *error);
+bool codes_vq_read(const struct safetensors *file, struct codes **out, struct error *error);
+void codes_vq_allowed(const struct vq *vq, const struct codes_grammar *grammar, uint8_t *allowed);
+bool codes_vq_advance(const struct vq *vq, struct codes_grammar *grammar, int32_t id);
+bool codes_vq_encode(const struct vq *vq, const struct sprite *sprite, struct ids *out, struct error *error);
+/* The picture of a grammar that has read a whole payload. */
+bool codes_vq_paint(const struct vq *vq, const struct codes_grammar *grammar, struct sprite *out, struct error *error);
 
 /* Weighted k-means of n colours (r, g, b interleaved) into k <= 4096 centres, the first `fixed` of which stay. */
 void codes_kmeans(const uint8_t (*colour)[3], const float *weight, int *owner, int n, float (*centre)[3], int fixed, int k, int rounds);

@@ -363,6 +363,8 @@ bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const st
 bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, struct error *error)
 {
     int musts = 0;
+    if (c->vq != NULL && (w->limit != 0 || w->only || w->dark || w->symmetric || w->tile_x || w->tile_y || w->colours > 0 || w->want != NULL))
+        return error_set(error, ERROR_INPUT, "image codes: this model's are convolutional and know no palettes; of wishes only a size can be met");
     for (int i = 0; i < w->colours; i++) {
         musts += w->colour[i].must;
         if (w->colour[i].master < 0 || w->colour[i].master >= c->colours || (i > 0 && w->colour[i].master <= w->colour[i - 1].master))

@@ -351,3 +351,20 @@ bool vq_train(const struct sprite *sprites, size_t n, const struct vq_options *o
     if (!ok) vq_free(out);
     return ok;
 }
+
+struct telling { codes_progress *progress; void *context; };
+
+static bool tell(void *context, long step, long steps, double loss)
+{
+    const struct telling *t = context;
+    (void)loss;
+    return t->progress == NULL || t->progress(t->context, "steps", (int)step, (int)steps);
+}
+
+bool codes_train_vq(const struct sprite *sprites, size_t n, const struct vq_options *options, struct threads *pool, codes_progress *progress, void *context,
+                    struct codes **out, struct error *error)
+{
+    struct vq vq = {0};
+    *out = NULL;
+    return vq_train(sprites, n, options, pool, tell, &(struct telling){progress, context}, &vq, error) && codes_vq_wrap(&vq, out, error);
+}
