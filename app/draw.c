@@ -43,7 +43,7 @@ static bool draw(struct engine *e, struct engine_order *o, int count, struct err
     }
     ok = ok && (!file->given || contact_write(&contact, e->a, file->text, error));
     contact_free(&contact);
-    image_finish_free(&picture.finish);
+    picture_order_free(&picture);
     return ok;
 }
 

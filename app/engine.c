@@ -208,10 +208,13 @@ static bool prepare_music(const struct engine_order *o, struct making *m, size_t
     return true;
 }
 
-static bool add_before(const struct engine *e, const struct music_order *music, struct ids *prompt, struct error *error)
+/* What is there already of a tune or a picture goes into its prompts, as joint ids. */
+static bool add_before(const struct engine *e, const struct engine_order *o, struct ids *prompt, struct error *error)
 {
-    for (size_t i = 0; i < music->before_n; i++)
-        if (!ids_append(prompt, music->before[i] + e->vocabulary.music_first, error)) return false;
+    const int32_t *id = o->music != NULL ? o->music->before : o->picture != NULL ? o->picture->before.id : NULL;
+    size_t n = o->music != NULL ? o->music->before_n : o->picture != NULL ? o->picture->before.n : 0;
+    for (size_t i = 0; i < n; i++)
+        if (!ids_append(prompt, id[i] + (o->music != NULL ? e->vocabulary.music_first : e->vocabulary.image_first), error)) return false;
     return true;
 }
 
@@ -220,12 +223,12 @@ static bool prepare(struct engine *e, const struct engine_order *o, struct makin
 {
     size_t room = (size_t)e->model.config.T, picture = CODES_IDS_MOST + 2;
     if (o->picture != NULL) m->wishes = o->picture->wishes;
-    m->constraint = o->picture != NULL ? modality_constraint_wishes(&m->state, &e->vocabulary, &m->wishes) : modality_constraint(&m->state, &e->vocabulary, o->kind);
+    m->constraint = o->picture != NULL ? modality_constraint_picture(&m->state, &e->vocabulary, &m->wishes, &o->picture->before) : modality_constraint(&m->state, &e->vocabulary, o->kind);
     m->options = *o->options;                                  /* a view */
     m->options.sampling.seed = o->seed + 1000003 * (uint64_t)o->candidate, m->options.sampling.eos = engine_eos();
     if (!form_prompt(&e->vocabulary, o->kind, o->prompt, &m->prompt, error) || !form_prompt(&e->vocabulary, o->kind, o->negative, &m->negative, error)) return false;
     size_t head = m->prompt.n;
-    if (o->music != NULL && !(add_before(e, o->music, &m->prompt, error) && add_before(e, o->music, &m->negative, error))) return false;
+    if (!add_before(e, o, &m->prompt, error) || !add_before(e, o, &m->negative, error)) return false;
     size_t longest = m->prompt.n > m->negative.n ? m->prompt.n : m->negative.n;
     m->head = head;
     if (longest + (o->kind == MODALITY_IMAGE ? picture : TUNE_LEAST) > room) return error_set(error, ERROR_INPUT, "the prompt takes %zu tokens; at most %zu are wanted", longest, room - (o->kind == MODALITY_IMAGE ? picture : TUNE_LEAST));
@@ -245,7 +248,7 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
     size_t n = m->made.n - m->head;
     struct picture_order picture;
     struct engine_order own = *o;                              /* with the wishes as they were settled */
-    if (o->picture != NULL) picture = (struct picture_order){m->wishes, o->picture->finish}, own.picture = &picture;
+    if (o->picture != NULL) picture = (struct picture_order){.wishes = m->wishes, .finish = o->picture->finish}, own.picture = &picture;
     if (n > 0 && ids[n - 1] == SPECIAL_EOS) n--;
     if (o->picture != NULL) {
         struct image_finish finish;                            /* a view */
@@ -256,51 +259,81 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }
 
-/* With a limit on colours: sample full palettes first, thin them, and let the pictures be sampled with what is left. */
-static bool settle_palettes(struct engine *e, const struct engine_order *orders, struct making *m, struct generate_request *q, int n, int length, struct ids **made, struct error *error)
+/* Sample palettes alone, as local ids into out (n). The requests are as they were afterwards. */
+static bool sample_palettes(struct engine *e, const struct engine_order *first, struct generate_request *q, int n, int length, struct ids **made, struct ids *out, struct error *error)
 {
-    const struct codes *codes = e->vocabulary.codes;
-    size_t last[BATCH_MOST];
-    if (orders[0].picture == NULL || orders[0].picture->wishes.limit == 0 || n > BATCH_MOST) return true;
-    for (int i = 0; i < n; i++) m[i].wishes.limit = 0, last[i] = q[i].last, q[i].last = q[i].prompt_n + CODES_PALETTE_MOST;
-    struct session *session = session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error);
+    struct session *session = session_start_on(&e->model, e->packed, generate_sequences(first->options, n), length, e->runner.pool, error);
+    size_t most = CODES_IDS_MOST + 2;
+    for (int i = 0; i < n; i++) q[i].last = q[i].prompt_n + CODES_PALETTE_MOST;
     bool ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
     session_stop(session);
-    for (int i = 0; ok && i < n; i++) {
-        struct ids local = {0};
+    for (int i = 0; i < n; i++) {
         size_t from = q[i].prompt_n;
-        if (made[i]->n > from && made[i]->id[made[i]->n - 1] == SPECIAL_EOS) made[i]->n--;
-        ok = vocabulary_local(made[i]->id + from, made[i]->n - from, e->vocabulary.image_first, codes_vocabulary(codes), &local, error);
-        m[i].wishes.limit = orders[i].picture->wishes.limit;
-        if (ok) codes_wishes_thin(codes, &m[i].wishes, local.id, local.n);
-        ids_free(&local);
+        if (ok && made[i]->n > from && made[i]->id[made[i]->n - 1] == SPECIAL_EOS) made[i]->n--;
+        ok = ok && vocabulary_local(made[i]->id + from, made[i]->n - from, e->vocabulary.image_first, codes_vocabulary(e->vocabulary.codes), &out[i], error);
         made[i]->n = 0;
-        q[i].last = last[i];
+        q[i].last = q[i].prompt_n + most;
     }
     return ok;
 }
 
+/* With a limit on colours: sample full palettes first, thin them, and let the pictures be sampled with what is left. */
+static bool settle_palettes(struct engine *e, const struct engine_order *orders, struct making *m, struct generate_request *q, int n, int length, struct ids **made, struct error *error)
+{
+    struct ids palette[BATCH_MOST] = {{0}};
+    if (orders[0].picture == NULL || orders[0].picture->wishes.limit == 0 || n > BATCH_MOST) return true;
+    for (int i = 0; i < n; i++) m[i].wishes.limit = 0;
+    bool ok = sample_palettes(e, orders, q, n, length, made, palette, error);
+    for (int i = 0; i < n; i++) {
+        m[i].wishes.limit = orders[i].picture->wishes.limit;
+        if (ok) codes_wishes_thin(e->vocabulary.codes, &m[i].wishes, palette[i].id, palette[i].n);
+        ids_free(&palette[i]);
+    }
+    return ok;
+}
+
+/* Pieces side by side, on their way. */
+struct makings { struct making *m; struct generate_request *q; struct ids **made; int n, length; };
+
+static bool start_makings(struct engine *e, const struct engine_order *orders, int n, struct makings *w, struct error *error)
+{
+    *w = (struct makings){mem_alloc((size_t)n, sizeof *w->m, error), mem_alloc((size_t)n, sizeof *w->q, error), mem_alloc((size_t)n, sizeof *w->made, error), n, 1};
+    bool ok = w->m != NULL && w->q != NULL && w->made != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        w->made[i] = &w->m[i].made;
+        ok = prepare(e, &orders[i], &w->m[i], &w->q[i], error);
+        if (ok && generate_length(&w->q[i]) > w->length) w->length = generate_length(&w->q[i]);
+    }
+    return ok;
+}
+
+static void stop_makings(struct makings *w)
+{
+    for (int i = 0; w->m != NULL && i < w->n; i++) ids_free(&w->m[i].prompt), ids_free(&w->m[i].negative), ids_free(&w->m[i].made), mem_free(w->m[i].music.made);
+    mem_free(w->m), mem_free(w->q), mem_free(w->made);
+}
+
 bool engine_make(struct engine *e, const struct engine_order *orders, int n, struct piece *out, struct error *error)
 {
-    struct making *m = mem_alloc((size_t)n, sizeof *m, error);
-    struct generate_request *q = mem_alloc((size_t)n, sizeof *q, error);
-    struct ids **made = mem_alloc((size_t)n, sizeof *made, error);
-    bool ok = m != NULL && q != NULL && made != NULL;
-    int length = 1;
+    struct makings w;
     for (int i = 0; i < n; i++) out[i] = (struct piece){.kind = orders[i].kind};
-    for (int i = 0; ok && i < n; i++) {
-        made[i] = &m[i].made;
-        ok = prepare(e, &orders[i], &m[i], &q[i], error);
-        if (ok && generate_length(&q[i]) > length) length = generate_length(&q[i]);
-    }
-    ok = ok && settle_palettes(e, orders, m, q, n, length, made, error);
-    struct session *session = ok ? session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error) : NULL;
-    ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
-    for (int i = 0; ok && i < n; i++) ok = finish(e, &orders[i], &m[i], &out[i], error);
-    for (int i = 0; m != NULL && i < n; i++) ids_free(&m[i].prompt), ids_free(&m[i].negative), ids_free(&m[i].made), mem_free(m[i].music.made);
+    bool ok = start_makings(e, orders, n, &w, error) && settle_palettes(e, orders, w.m, w.q, n, w.length, w.made, error);
+    struct session *session = ok ? session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), w.length, e->runner.pool, error) : NULL;
+    ok = session != NULL && generate(session, w.q, n, &e->scratch, w.made, error);
+    for (int i = 0; ok && i < n; i++) ok = finish(e, &orders[i], &w.m[i], &out[i], error);
     session_stop(session);
-    mem_free(m), mem_free(q), mem_free(made);
+    stop_makings(&w);
     for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);
+    return ok;
+}
+
+bool engine_palettes(struct engine *e, const struct engine_order *order, int n, struct ids *out, struct error *error)
+{
+    struct engine_order orders[BATCH_MOST];
+    struct makings w;
+    for (int i = 0; i < n; i++) orders[i] = *order, orders[i].candidate = i;
+    bool ok = start_makings(e, orders, n, &w, error) && sample_palettes(e, order, w.q, n, w.length, w.made, out, error);
+    stop_makings(&w);
     return ok;
 }
 
@@ -364,10 +397,13 @@ static bool likelihood(const struct engine *e, const struct ids *left, const str
     return infill_score(&e->runner, left->id, left->n, right->id, right->n, out, error);
 }
 
-bool engine_likelihood(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
+bool engine_likelihood(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
 {
     struct ids left = {0};
-    bool ok = form_prompt(&e->vocabulary, MODALITY_IMAGE, prompt, &left, error) && likelihood(e, &left, payload, out, error);
+    size_t before = o->picture == NULL ? 0 : o->picture->before.n;
+    struct ids rest = {.id = payload->id + before, .n = payload->n - before};       /* a view */
+    bool ok = form_prompt(&e->vocabulary, MODALITY_IMAGE, o->prompt, &left, error) && add_before(e, o, &left, error) && likelihood(e, &left, &rest, out, error);
+    if (rest.n > 0) *out /= (double)rest.n;
     ids_free(&left);
     return ok;
 }

@@ -32,8 +32,9 @@ uint64_t engine_seed(const struct arguments *a);
 /* The end of a triptych's pieces, to be lent to options. */
 struct ids engine_eos(void);
 
-/* What is asked of a picture beside its prompt. The exact colours of the finish are filled in by what is sampled. */
-struct picture_order { struct codes_wishes wishes; struct image_finish finish; };
+/* What is asked of a picture beside its prompt. The exact colours of the finish are filled in by what is sampled; `before` are local ids that its
+ * payload begins with: what is known of it, with holes. */
+struct picture_order { struct codes_wishes wishes; struct image_finish finish; struct ids before; };
 
 /* What is asked of one piece. */
 struct engine_order {
@@ -52,6 +53,9 @@ struct engine_order {
 bool engine_make(struct engine *engine, const struct engine_order *orders, int n, struct piece *out, struct error *error);
 int engine_batch(const struct engine *engine, enum modality_kind kind);     /* how many at a time are reasonable */
 
+/* Sample n <= engine_batch palettes for the order, as its first n candidates would have them: local ids, appended to out (n). */
+bool engine_palettes(struct engine *engine, const struct engine_order *order, int n, struct ids *out, struct error *error);
+
 /* Sample words after `so_far` (which grows by them) until the token `end`; the words alone into *words. */
 bool engine_words(struct engine *engine, struct ids *so_far, int32_t end, int most, const struct generation *options, uint64_t piece,
                   struct bytes *words, struct error *error);
@@ -68,8 +72,8 @@ int engine_scale(const struct arguments *a, const struct sprite *sprite);
 /* engine_write for a picture at exactly this scale. */
 bool engine_write_picture(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, int scale, struct error *error);
 
-/* Log-likelihood of a picture's payload behind its prompt; and of the prompt behind the picture (the reverse form). */
-bool engine_likelihood(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
+/* Log-likelihood of a picture's payload behind its prompt, a mean over the ids that were sampled; and of the prompt behind the picture (the reverse form). */
+bool engine_likelihood(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
 bool engine_likelihood_of_prompt(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
 
 /* True when `path` may be written (it is not there, or --overwrite). */

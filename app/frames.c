@@ -99,14 +99,14 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     uint8_t keep[SPRITE_PIXELS];
     int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES, unit = c->doubled ? 2 : 1;
     if (choose_blink(&c->art, b, keep) == 0) return sprite_scale(&c->art, 1, out, error);
-    bool ok = canvas_order(c, e->vocabulary.codes, keep, false, want, &picture, error);
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = options, .seed = seed, .picture = &picture};
+    bool ok = canvas_order(e, c, &o, keep, want, &picture, error);
     for (int i = 0; ok && i < SPRITE_PIXELS; i++)
         if (want[i] == CODES_ANY && pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
-    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = options, .seed = seed, .picture = &picture};
-    ok = ok && picture_best(e, &o, 1, candidates, picture_rank_whole, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
+    ok = ok && picture_best(e, &o, 1, candidates, picture_rank_sampled, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
     for (int i = 0; ok && i < c->art.width * c->art.height; i++)    /* where the codebook had no opaque pattern */
         if (out->rgba[4 * i + 3] == 0) memcpy(out->rgba + 4 * i, c->art.rgba + 4 * i, 4);
-    image_finish_free(&picture.finish);
+    picture_order_free(&picture);
     piece_free(&piece);
     return ok;
 }

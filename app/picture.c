@@ -9,6 +9,14 @@
 
 const struct decoding_defaults PICTURE_DEFAULTS = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
 
+enum { PALETTES = 8, MORE = 3 };                               /* palettes that are asked for the colours of a prompt, and how many of these may come in */
+
+void picture_order_free(struct picture_order *order)
+{
+    image_finish_free(&order->finish);
+    ids_free(&order->before);
+}
+
 /* ---- wishes ---- */
 
 static const char *text_of(const struct arguments *a, enum option_id id) { return a->option[id].text == NULL ? "" : a->option[id].text; }
@@ -96,34 +104,75 @@ bool canvas_read(const char *path, struct canvas *c, struct error *error)
     return ok;
 }
 
-bool canvas_order(const struct canvas *c, const struct codes *codes, const uint8_t *keep, bool more, int16_t *want, struct picture_order *order, struct error *error)
+/* What stays of the codes' 32 x 32 pixels. */
+static void stays_of(const struct canvas *c, const uint8_t *keep, uint8_t stays[SPRITE_PIXELS])
 {
-    uint8_t stays[SPRITE_PIXELS];
-    struct image_finish *f = &order->finish;
-    struct codes_wishes *w = &order->wishes;
-    *order = (struct picture_order){0};
     for (int i = 0; i < SPRITE_PIXELS; i++) {
         int unit = c->doubled ? 2 : 1, x = i % SPRITE_SIDE / unit - c->x, y = i / SPRITE_SIDE / unit - c->y;
         bool inside = x >= 0 && y >= 0 && x < c->art.width && y < c->art.height;
         stays[i] = !inside || keep[y * c->art.width + x];
     }
-    if (!codes_wishes_sprite(codes, w, &c->full, stays, !more, want, error)) return false;
+}
+
+/* Colours for the prompt: those that most of the palettes have which the model would begin such a picture with. */
+static bool add_colours(struct engine *e, const struct engine_order *ask, struct codes_wishes *w, struct error *error)
+{
+    struct ids palette[PALETTES] = {{0}};
+    const struct picture_order free_of = {.wishes.size = w->size};
+    struct engine_order o = *ask;
+    int n = engine_batch(e, MODALITY_IMAGE) < PALETTES ? engine_batch(e, MODALITY_IMAGE) : PALETTES;
+    o.picture = &free_of;
+    bool ok = engine_palettes(e, &o, n, palette, error);
+    if (ok) codes_wishes_extend(e->vocabulary.codes, w, palette, n, MORE);
+    for (int i = 0; i < n; i++) ids_free(&palette[i]);
+    return ok;
+}
+
+/* What the payload begins with: the colours, then the places, where any pixel is to be redrawn a hole. */
+static bool begin_payload(const struct codes *codes, const struct canvas *c, const uint8_t *stays, const struct codes_wishes *w, struct ids *out, struct error *error)
+{
+    struct ids whole = {0};
+    bool hole[CODES_PATTERNS] = {false};
+    size_t holes = 0;
+    for (int place = 0; place < codes_places(c->doubled); place++) {
+        hole[place] = !codes_place_kept(c->doubled, place, stays);
+        holes += hole[place];
+    }
+    bool ok = codes_encode_in(codes, &c->full, w, &whole, error) && codes_leave_out(codes, whole.id, whole.n, hole, out, error);
+    if (ok) out->n -= holes;                                   /* what is to be drawn */
+    ids_free(&whole);
+    return ok;
+}
+
+bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_order *ask, const uint8_t *keep, int16_t *want, struct picture_order *order, struct error *error)
+{
+    const struct codes *codes = e->vocabulary.codes;
+    uint8_t stays[SPRITE_PIXELS];
+    struct image_finish *f = &order->finish;
+    struct codes_wishes *w = &order->wishes;
+    bool prompt = ask->prompt != NULL && ask->prompt[0] != '\0';
+    *order = (struct picture_order){0};
+    if (!codes_has_palettes(codes))
+        return error_set(error, ERROR_INPUT, "%s: the image codes of this model are convolutional and leave no pixel alone; a model with palette-first codes is wanted", ask->verb);
+    stays_of(c, keep, stays);
+    if (!codes_wishes_sprite(codes, w, &c->full, stays, prompt ? CODES_COLOURS_MOST - MORE : CODES_COLOURS_MOST, want, error)) return false;
     w->size = c->doubled ? 16 : 32;
-    w->only = !more && w->colours > 0;
+    if (prompt && !add_colours(e, ask, w, error)) return false;
+    w->only = w->colours > 0;
     w->want = want;
     f->x = c->x, f->y = c->y;
     size_t n = (size_t)c->art.width * (size_t)c->art.height;
     if (!sprite_init(&f->base, c->art.width, c->art.height, error) || (f->keep = mem_alloc(n, 1, error)) == NULL) return false;
     memcpy(f->base.rgba, c->art.rgba, 4 * n);
     memcpy(f->keep, keep, n);
-    return codes_wishes_check(codes, w, error);
+    return codes_wishes_check(codes, w, error) && (w->colours == 0 || begin_payload(codes, c, stays, w, &order->before, error));
 }
 
 /* ---- the best of several ---- */
 
-bool picture_rank_whole(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
+bool picture_rank_sampled(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
 {
-    return engine_likelihood(e, o->prompt, payload, out, error);
+    return engine_likelihood(e, o, payload, out, error);
 }
 
 bool picture_rank_prompt(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)

@@ -12,9 +12,10 @@ bool picture_fill(const struct arguments *a, struct error *error);
 
 extern const struct decoding_defaults PICTURE_DEFAULTS;
 
-/* Check what needs no model; then read --size … --background into an order. *order is to be freed with image_finish_free(&order->finish). */
+/* Check what needs no model; then read --size … --background into an order. *order is to be freed with picture_order_free. */
 bool picture_wishes(const struct arguments *a, const struct codes *codes, struct picture_order *order, struct error *error);
 bool picture_options_check(const struct arguments *a, struct error *error);
+void picture_order_free(struct picture_order *order);
 
 /* A picture of a user: its art at its own size, and that on the 32 x 32 pixels of the codes. */
 struct canvas {
@@ -28,13 +29,15 @@ struct canvas {
 bool canvas_read(const char *path, struct canvas *canvas, struct error *error);     /* what was done to fit it is told on stderr */
 void canvas_free(struct canvas *canvas);
 
-/* The order that redraws the art's pixels whose keep (art.height, art.width) is 0 and leaves the others exactly as they are. `more`: other colours
- * than the picture's may come in. `want` (SPRITE_PIXELS) is filled and lent to the order. */
-bool canvas_order(const struct canvas *canvas, const struct codes *codes, const uint8_t *keep, bool more, int16_t *want, struct picture_order *order, struct error *error);
+/* The order that redraws the art's pixels whose keep (art.height, art.width) is 0 and leaves the others exactly as they are. It is made for what is
+ * asked by `ask` (its prompt, seed, options): its payload begins with the picture's colours and its places, those to be redrawn as holes. With a
+ * prompt some colours that the model would draw it in come beside the picture's own. `want` (SPRITE_PIXELS) is filled and lent to the order, which is
+ * to be freed with picture_order_free. */
+bool canvas_order(struct engine *engine, const struct canvas *canvas, const struct engine_order *ask, const uint8_t *keep, int16_t *want, struct picture_order *order, struct error *error);
 
-/* Log-likelihood by which candidates are ranked. */
+/* Log-likelihood by which candidates are ranked: of what was sampled, behind the prompt and all that stays; of the prompt behind the picture. */
 typedef bool picture_rank(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
-bool picture_rank_whole(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+bool picture_rank_sampled(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
 bool picture_rank_prompt(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
 
 /* Make `candidates` for each of n orders, side by side, and keep the best ones. With one candidate nothing is ranked. */

@@ -1,6 +1,6 @@
 /* continue, vary and fill for pictures: some pixels of a user's picture are drawn anew under the grammar, all others stay as they are,
- * pixel for pixel. The model sees what comes before a place in the order of rows; what lies below is seen by the ranking: of several
- * candidates the one is kept whose whole picture is likeliest. */
+ * pixel for pixel. The model is shown the picture with holes (codes.h), so it sees all that stays, on every side, before it draws; of several
+ * candidates the one is kept whose new part is likeliest. */
 #include "app/make.h"
 #include "app/picture.h"
 #include "core/file.h"
@@ -17,7 +17,7 @@ enum { CANDIDATES = 8, LATTICE = 4 };
 /* Which pixels of the art stay (keep: 1), for the piece with this seed. */
 typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);
 
-struct edit { const char *verb; choose *choose; bool more; };
+struct edit { const char *verb; choose *choose; };
 
 /* ---- what stays ---- */
 
@@ -120,11 +120,11 @@ static bool edit_one(struct engine *e, const struct edit *edit, const struct can
     uint8_t keep[SPRITE_PIXELS] = {0};
     char parameters[MAKE_PARAMETERS];
     int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
-    bool ok = edit->choose(e->a, c, o->seed, keep, error) && canvas_order(c, e->vocabulary.codes, keep, edit->more, want, &picture, error);
+    bool ok = edit->choose(e->a, c, o->seed, keep, error) && canvas_order(e, c, o, keep, want, &picture, error);
     o->picture = &picture;
-    ok = ok && picture_best(e, o, 1, candidates, picture_rank_whole, &piece, error) && make_parameters(&piece, parameters, error) &&
+    ok = ok && picture_best(e, o, 1, candidates, picture_rank_sampled, &piece, error) && make_parameters(&piece, parameters, error) &&
          engine_write_picture(e->a, &piece, path, parameters, o->scale, error) && make_tell(e->a, o, &piece, path, error);
-    image_finish_free(&picture.finish);
+    picture_order_free(&picture);
     piece_free(&piece);
     return ok;
 }
@@ -154,11 +154,11 @@ static bool edit_picture(const struct arguments *a, const struct edit *edit, str
     return ok;
 }
 
-bool picture_continue(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"continue", keep_rows, true}, error); }
-bool picture_vary(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"vary", keep_patches, false}, error); }
+bool picture_continue(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"continue", keep_rows}, error); }
+bool picture_vary(const struct arguments *a, struct error *error) { return edit_picture(a, &(struct edit){"vary", keep_patches}, error); }
 
 bool picture_fill(const struct arguments *a, struct error *error)
 {
     if (a->option[OPTION_BOX].given == a->option[OPTION_MASK].given) return error_set(error, ERROR_USAGE, "what to fill? one of --box and --mask is wanted");
-    return edit_picture(a, &(struct edit){"fill", keep_outside, false}, error);
+    return edit_picture(a, &(struct edit){"fill", keep_outside}, error);
 }

@@ -79,23 +79,31 @@ struct batch_run {
     int live_n;
 };
 
-/* Feed the prompts; equal ones one after the other (several sequences from one prompt) are fed once and copied. */
-static bool feed_prompts(struct batch_run *b, struct error *error)
+/* Feed one prompt to a sequence, or copy the sequence before it, which was fed the same. */
+static bool feed_prompt(struct batch_run *b, int s, const int32_t *prompt, size_t n, const int32_t *before, size_t before_n, struct error *error)
 {
     size_t V = (size_t)b->scratch->V;
+    float *logits = b->logits + (size_t)s * V;
+    session_cut(b->session, s, 0);
+    if (before == NULL || n != before_n || memcmp(prompt, before, n * sizeof *prompt) != 0) return session_feed(b->session, s, prompt, n, false, logits, error);
+    session_copy(b->session, s - 1, s);
+    memcpy(logits, logits - V, V * sizeof *logits);
+    return true;
+}
+
+/* Feed the prompts and those that guidance steers away from; of equal ones in a row only the first is run through the model. */
+static bool feed_prompts(struct batch_run *b, struct error *error)
+{
+    const struct generate_request *last = NULL;
+    const int32_t *away = NULL;
+    size_t away_n = 0;
     for (int i = 0; i < b->n; i++) {
         const struct generate_request *q = b->rows[i].q;
-        bool same = i > 0 && q->prompt == b->rows[i - 1].q->prompt && q->prompt_n == b->rows[i - 1].q->prompt_n;
         const int32_t *negative = q->negative_n > 0 ? q->negative : q->prompt + q->prompt_n - 1;
-        float *logits = b->logits + (size_t)i * V, *twin = b->logits + (size_t)(b->n + i) * V;
-        session_cut(b->session, i, 0);
-        if (same) session_copy(b->session, i - 1, i);
-        else if (!session_feed(b->session, i, q->prompt, q->prompt_n, false, logits, error)) return false;
-        if (same) memcpy(logits, b->rows[i - 1].first, V * sizeof *logits);
-        b->rows[i].first = logits;
-        if (!b->guided) continue;
-        session_cut(b->session, b->n + i, 0);
-        if (!session_feed(b->session, b->n + i, negative, q->negative_n > 0 ? q->negative_n : 1, false, twin, error)) return false;
+        size_t n = q->negative_n > 0 ? q->negative_n : 1;
+        if (!feed_prompt(b, i, q->prompt, q->prompt_n, last == NULL ? NULL : last->prompt, last == NULL ? 0 : last->prompt_n, error)) return false;
+        if (b->guided && !feed_prompt(b, b->n + i, negative, n, away, away_n, error)) return false;
+        last = q, away = negative, away_n = n;
     }
     return true;
 }

@@ -9,7 +9,6 @@ struct generate_row {
     struct stopping stopping;
     struct ids *out;
     size_t start;             /* where this sequence starts in *out */
-    const float *first;       /* (V): logits behind the prompt */
     uint8_t *allowed;         /* (V), with a constraint */
     double mirostat;
     int32_t next;             /* the id just chosen, not yet fed */

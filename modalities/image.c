@@ -41,7 +41,11 @@ static bool write(const struct piece *piece, const char *extension, const struct
     return ok;
 }
 
-static void start_payload(struct modality_state *state) { codes_grammar_start(&state->codes, state->wishes); }
+static void start_payload(struct modality_state *state)
+{
+    codes_grammar_start(&state->codes, state->wishes);
+    for (size_t i = 0; state->before != NULL && i < state->before->n; i++) (void)codes_grammar_advance(state->vocabulary->codes, &state->codes, state->before->id[i]);
+}
 
 static void allowed(const struct modality_state *state, uint8_t *mask)
 {

@@ -59,7 +59,7 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
 static void restart(void *context)
 {
     struct modality_state *state = context;
-    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind, .order = state->order, .wishes = state->wishes};
+    *state = (struct modality_state){.vocabulary = state->vocabulary, .kind = state->kind, .order = state->order, .wishes = state->wishes, .before = state->before};
     TABLE[state->kind]->start_payload(state);
 }
 
@@ -89,10 +89,10 @@ struct generate_constraint modality_constraint(struct modality_state *state, con
     return (struct generate_constraint){.context = state, .restart = restart, .allowed = allowed, .taken = taken, .closing = closing};
 }
 
-struct generate_constraint modality_constraint_wishes(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes)
+struct generate_constraint modality_constraint_picture(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes, const struct ids *before)
 {
     struct generate_constraint constraint = modality_constraint(state, v, MODALITY_IMAGE);
-    state->wishes = wishes;
+    state->wishes = wishes, state->before = before;
     restart(state);
     return constraint;
 }

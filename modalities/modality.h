@@ -20,6 +20,7 @@ struct modality_state {
     enum modality_kind kind;
     const struct music_order *order; /* of music, or NULL; borrowed */
     const struct codes_wishes *wishes;   /* of pictures, or NULL; borrowed */
+    const struct ids *before;      /* of pictures: local ids that stand in the prompt already, or NULL; borrowed */
     struct music_grammar music;
     struct music_place place;      /* in the order's script */
     struct codes_grammar codes;
@@ -64,8 +65,8 @@ bool modality_read_file(const char *path, struct piece *out, struct error *error
 /* A generation constraint that follows `state` (started by this call) through one payload. An order of music is set in the state afterwards. */
 struct generate_constraint modality_constraint(struct modality_state *state, const struct vocabulary *v, enum modality_kind kind);
 
-/* The same for a picture that obeys wishes (borrowed; NULL: none). */
-struct generate_constraint modality_constraint_wishes(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes);
+/* The same for a picture that obeys wishes and goes on behind local ids that fit the grammar (both borrowed; NULL: none). */
+struct generate_constraint modality_constraint_picture(struct modality_state *state, const struct vocabulary *v, const struct codes_wishes *wishes, const struct ids *before);
 
 /* The entries, each in its own file. */
 extern const struct modality modality_text, modality_music, modality_image;

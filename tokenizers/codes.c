@@ -20,6 +20,14 @@ bool codes_has_palettes(const struct codes *c) { return c->vq == NULL; }
 int codes_places(bool doubled) { return doubled ? CODES_PATTERNS / 2 : CODES_PATTERNS; }
 int codes_per_row(bool doubled) { return doubled ? SPRITE_SIDE / 4 : SPRITE_SIDE / 2; }
 
+bool codes_place_kept(bool doubled, int place, const uint8_t *keep)
+{
+    for (int k = 0; k < 4; k++)
+        for (int x = 0; x <= doubled; x++)
+            if (!keep[codes_pixel(doubled, place, k) + x]) return false;
+    return true;
+}
+
 const char *codes_name(const struct codes *c, int32_t id, char text[CODES_NAME_MOST])
 {
     static const char *const channels[] = {"red", "green", "blue"};

@@ -78,6 +78,9 @@ bool codes_decode_exact(const struct codes *codes, const int32_t *ids, size_t n,
 int codes_places(bool doubled);
 int codes_per_row(bool doubled);
 
+/* Are all pixels of a place kept (keep (SPRITE_PIXELS) is not 0)? */
+bool codes_place_kept(bool doubled, int place, const uint8_t *keep);
+
 /* A whole payload of n local ids without holes, with `hole` (places) left out and filled behind `fill`; appended to out. */
 bool codes_leave_out(const struct codes *codes, const int32_t *ids, size_t n, const bool *hole, struct ids *out, struct error *error);
 
@@ -106,9 +109,15 @@ struct codes_wishes {
 /* List colours: each gets the nearest master colour that no other has taken; alike ones are listed once. n <= 256. */
 bool codes_wishes_palette(const struct codes *codes, struct codes_wishes *wishes, const uint8_t (*rgb)[3], int n, struct error *error);
 
-/* Want the pixels of a 32 x 32 sprite: its palette is listed and must be sent (`only` is left as it is), and want (SPRITE_PIXELS) gets its master
- * colours where keep (SPRITE_PIXELS) is not 0, elsewhere CODES_ANY. The colours come from the kept pixels, or with `all` from every pixel. */
-bool codes_wishes_sprite(const struct codes *codes, struct codes_wishes *wishes, const struct sprite *sprite, const uint8_t *keep, bool all, int16_t *want, struct error *error);
+/* Want the pixels of a 32 x 32 sprite: its palette, thinned to at most `most` colours, is listed and must be sent (`only` is left as it is), and want
+ * (SPRITE_PIXELS) gets its master colours where keep (SPRITE_PIXELS) is not 0, elsewhere CODES_ANY. */
+bool codes_wishes_sprite(const struct codes *codes, struct codes_wishes *wishes, const struct sprite *sprite, const uint8_t *keep, int most, int16_t *want, struct error *error);
+
+/* List, as colours that must be sent, at most `most` new ones that most of n palettes (the starts of payloads of local ids) have and that are unlike those listed. */
+void codes_wishes_extend(const struct codes *codes, struct codes_wishes *wishes, const struct ids *palettes, int n, int most);
+
+/* Append the ids of a sprite in the colours that must be sent, with native 16 if that size is wished. */
+bool codes_encode_in(const struct codes *codes, const struct sprite *sprite, const struct codes_wishes *wishes, struct ids *out, struct error *error);
 
 /* False with a message when the wishes cannot be met together. */
 bool codes_wishes_check(const struct codes *codes, const struct codes_wishes *wishes, struct error *error);

@@ -345,27 +345,51 @@ static bool measure_ids(const struct codes *c, const struct sprite *sprite, cons
     return true;
 }
 
-bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids *out, struct codes_loss *loss, struct error *error)
+/* Append the ids of a sprite in these colours. */
+static bool encode_in(const struct codes *c, const struct sprite *sprite, const struct codes_picture *p, struct ids *out, struct error *error)
 {
-    if (sprite->width != SPRITE_SIDE || sprite->height != SPRITE_SIDE)
-        return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", sprite->width, sprite->height);
-    struct codes_picture p;
-    size_t start = out->n;
-    if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
-    codes_choose_palette(c, sprite, &p);
     int32_t end = CODES_SIZES + c->colours, first_step = end + 1 + c->patterns;
-    bool ok = ids_append(out, p.doubled ? 1 : 0, error);
-    for (int i = 0; ok && i < p.n; i++) {
-        const uint8_t *master = c->colour[p.master[i]];
-        ok = ids_append(out, CODES_SIZES + p.master[i], error);
-        bool differs = memcmp(master, p.rgb[i], 3) != 0;
-        for (int d = 0; ok && differs && d < 3; d++) ok = ids_append(out, first_step + d * CODES_STEPS + p.rgb[i][d] - master[d] + CODES_REACH, error);
+    bool ok = ids_append(out, p->doubled ? 1 : 0, error);
+    for (int i = 0; ok && i < p->n; i++) {
+        const uint8_t *master = c->colour[p->master[i]];
+        ok = ids_append(out, CODES_SIZES + p->master[i], error);
+        bool differs = memcmp(master, p->rgb[i], 3) != 0;
+        for (int d = 0; ok && differs && d < 3; d++) ok = ids_append(out, first_step + d * CODES_STEPS + p->rgb[i][d] - master[d] + CODES_REACH, error);
     }
     ok = ok && ids_append(out, end, error);
-    for (int place = 0; ok && place < codes_places(p.doubled); place++) {
+    for (int place = 0; ok && place < codes_places(p->doubled); place++) {
         int32_t cost[4][CODES_INDICES], best;
-        codes_patch_costs(&p, sprite, place, cost);
-        ok = ids_append(out, end + 1 + codes_best_pattern(c, &p, cost, &best, NULL), error);
+        codes_patch_costs(p, sprite, place, cost);
+        ok = ids_append(out, end + 1 + codes_best_pattern(c, p, cost, &best, NULL), error);
     }
-    return ok && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
+    return ok;
+}
+
+static bool check_size(const struct sprite *s, struct error *error)
+{
+    return (s->width == SPRITE_SIDE && s->height == SPRITE_SIDE) || error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", s->width, s->height);
+}
+
+bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids *out, struct codes_loss *loss, struct error *error)
+{
+    struct codes_picture p;
+    size_t start = out->n;
+    if (!check_size(sprite, error)) return false;
+    if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
+    codes_choose_palette(c, sprite, &p);
+    return encode_in(c, sprite, &p, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
+}
+
+bool codes_encode_in(const struct codes *c, const struct sprite *sprite, const struct codes_wishes *w, struct ids *out, struct error *error)
+{
+    struct codes_picture p = {.doubled = w->size == 16};
+    if (!check_size(sprite, error)) return false;
+    if (c->vq != NULL) return error_set(error, ERROR_INPUT, "image codes: these are convolutional; a wished palette wants palette-first ones");
+    for (int i = 0; i < w->colours && p.n < CODES_COLOURS_MOST; i++) {
+        const uint8_t *master = c->colour[w->colour[i].master];
+        if (!w->colour[i].must) continue;
+        for (int d = 0; d < 3; d++) p.rgb[p.n][d] = (uint8_t)(master[d] + (p.doubled ? clamp(w->colour[i].rgb[d] - master[d]) : 0));
+        p.master[p.n++] = w->colour[i].master;
+    }
+    return p.n > 0 ? encode_in(c, sprite, &p, out, error) : error_set(error, ERROR_INPUT, "image codes: no colour must be sent; at least one is wanted");
 }

@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { DARK = 80 * 1000, PAIRS = SPRITE_SIDE - 1, PATTERNS_MOST = 16384 };
+enum { DARK = 80 * 1000, PAIRS = SPRITE_SIDE - 1, PATTERNS_MOST = 16384, ALIKE = 60, EXTEND_MOST = 16 };   /* ALIKE: a distance in RGB */
 static const double SHARE = 0.85;
 
 /* ---- colours ---- */
@@ -320,44 +320,96 @@ bool codes_wishes_palette(const struct codes *c, struct codes_wishes *w, const u
     return true;
 }
 
-bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const struct sprite *s, const uint8_t *keep, bool all, int16_t *want, struct error *error)
+/* Drop colours (n, ascending) until no more than `most` are left, of the two nearest always one; the darkest stays, and where it can the lightest. Returns how many. */
+static int thin(uint8_t (*rgb)[3], int *master, int n, int most)
+{
+    for (; n > most && n > 1; n--) {
+        int a = 0, b = 1;
+        for (int i = 0; i < n; i++)
+            for (int j = i + 1; j < n; j++)
+                if (distance(rgb[i], rgb[j]) < distance(rgb[a], rgb[b])) a = i, b = j;
+        int drop = b < n - 1 || a == 0 ? b : a;
+        memmove(rgb + drop, rgb + drop + 1, (size_t)(n - 1 - drop) * sizeof *rgb);
+        memmove(master + drop, master + drop + 1, (size_t)(n - 1 - drop) * sizeof *master);
+    }
+    return n;
+}
+
+static int nearest_of(const struct codes_picture *p, const uint8_t rgb[3])
+{
+    int best = 0;
+    for (int k = 1; k < p->n; k++)
+        if (distance(p->rgb[k], rgb) < distance(p->rgb[best], rgb)) best = k;
+    return best;
+}
+
+/* The commonest of the sprite's colours that the k-th of the palette serves; NULL: none. */
+static const uint8_t *commonest(const struct sprite *s, const struct codes_picture *p, int k)
+{
+    const uint8_t *exact = NULL;
+    int most = 0;
+    for (int i = 0; i < SPRITE_PIXELS; i++) {
+        const uint8_t *pixel = s->rgba + 4 * i;
+        int n = 0;
+        if (pixel[3] == 0 || nearest_of(p, pixel) != k) continue;
+        for (int j = i; j < SPRITE_PIXELS; j++) n += memcmp(s->rgba + 4 * j, pixel, 4) == 0;
+        if (n > most) most = n, exact = pixel;
+    }
+    return exact;
+}
+
+bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const struct sprite *s, const uint8_t *keep, int most, int16_t *want, struct error *error)
 {
     struct codes_picture p;
-    struct sprite part = {0};
     if (s->width != SPRITE_SIDE || s->height != SPRITE_SIDE) return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", s->width, s->height);
-    if (!sprite_init(&part, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
-    int served[CODES_COLOURS_MOST] = {0}, pixels = 0;
-    for (int i = 0; i < SPRITE_PIXELS; i++)
-        if ((all || keep[i]) && s->rgba[4 * i + 3]) memcpy(part.rgba + 4 * i, s->rgba + 4 * i, 4), pixels++;
-    codes_choose_palette(c, &part, &p);
-    w->size = sprite_is_doubled(s) ? 16 : 32;
+    codes_choose_palette(c, s, &p);
+    p.n = thin(p.rgb, p.master, p.n, most);
+    w->size = p.doubled ? 16 : 32;
     for (int i = 0; i < SPRITE_PIXELS; i++) {
-        const uint8_t *pixel = part.rgba + 4 * i;
-        int best = 0;
-        want[i] = keep[i] == 0 ? CODES_ANY : CODES_CLEAR;
-        if (pixel[3] == 0) continue;
-        for (int k = 1; k < p.n; k++)
-            if (distance(p.rgb[k], pixel) < distance(p.rgb[best], pixel)) best = k;
-        served[best]++;
-        if (keep[i]) want[i] = (int16_t)p.master[best];
+        const uint8_t *pixel = s->rgba + 4 * i;
+        want[i] = keep[i] == 0 ? CODES_ANY : pixel[3] == 0 ? CODES_CLEAR : (int16_t)p.master[nearest_of(&p, pixel)];
     }
-    for (int k = 0; pixels > 0 && k < p.n; k++) {              /* the exact colour: the commonest of those that the master serves */
-        const uint8_t *exact = p.rgb[k];
-        int most = 0;
-        for (int i = 0; i < SPRITE_PIXELS; i++) {
-            const uint8_t *pixel = part.rgba + 4 * i;
-            int n = 0, best = 0;
-            if (pixel[3] == 0) continue;
-            for (int m = 1; m < p.n; m++)
-                if (distance(p.rgb[m], pixel) < distance(p.rgb[best], pixel)) best = m;
-            if (best != k) continue;
-            for (int j = i; j < SPRITE_PIXELS; j++) n += memcmp(part.rgba + 4 * j, pixel, 4) == 0;
-            if (n > most) most = n, exact = pixel;
-        }
-        if (served[k] > 0) (void)list_colour(w, p.master[k], exact, true);
+    for (int k = 0; k < p.n; k++) {
+        const uint8_t *exact = commonest(s, &p, k);
+        if (exact != NULL) (void)list_colour(w, p.master[k], exact, true);
     }
-    sprite_free(&part);
     return true;
+}
+
+/* How many of the palettes have a colour like this one. */
+static int support(const struct codes_grammar *g, int n, const uint8_t rgb[3])
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        bool has = false;
+        for (int k = 0; k < g[i].colours; k++) has = has || distance(g[i].rgb[k], rgb) < ALIKE * ALIKE;
+        count += has;
+    }
+    return count;
+}
+
+static bool is_listed(const struct codes_wishes *w, int master, const uint8_t rgb[3])
+{
+    bool is = false;
+    for (int k = 0; k < w->colours; k++) is = is || w->colour[k].master == master || distance(w->colour[k].rgb, rgb) < ALIKE * ALIKE;
+    return is;
+}
+
+void codes_wishes_extend(const struct codes *c, struct codes_wishes *w, const struct ids *palettes, int n, int most)
+{
+    struct codes_grammar g[EXTEND_MOST];
+    if (n > EXTEND_MOST) n = EXTEND_MOST;
+    for (int i = 0; i < n; i++) follow_palette(c, palettes[i].id, palettes[i].n, &g[i]);
+    for (int added = 0; added < most && w->colours < limit_of(w); added++) {
+        const struct codes_grammar *from = NULL;
+        int best = 0, at = 0;
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < g[i].colours; k++) {
+                int here = is_listed(w, g[i].master[k], g[i].rgb[k]) ? 0 : support(g, n, g[i].rgb[k]);
+                if (2 * here >= n && here > best) best = here, from = &g[i], at = k;
+            }
+        if (from == NULL || !list_colour(w, from->master[at], from->rgb[at], true)) return;
+    }
 }
 
 bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, struct error *error)
@@ -380,20 +432,11 @@ void codes_wishes_thin(const struct codes *c, struct codes_wishes *w, const int3
 {
     struct codes_grammar g;
     uint8_t rgb[CODES_COLOURS_MOST][3];
-    int16_t *master = g.master;
+    int master[CODES_COLOURS_MOST];
     follow_palette(c, ids, n, &g);
     exact_colours(w, &g, rgb);
-    int count = g.colours;
-    while (count > limit_of(w)) {
-        int a = 0, b = 1;
-        for (int i = 0; i < count; i++)
-            for (int j = i + 1; j < count; j++)
-                if (distance(rgb[i], rgb[j]) < distance(rgb[a], rgb[b])) a = i, b = j;
-        int drop = b < count - 1 || a == 0 ? b : a;           /* the darkest stays, and where it can the lightest */
-        count--;
-        memmove(rgb + drop, rgb + drop + 1, (size_t)(count - drop) * sizeof *rgb);
-        memmove(master + drop, master + drop + 1, (size_t)(count - drop) * sizeof *master);
-    }
+    for (int i = 0; i < g.colours; i++) master[i] = g.master[i];
+    int count = thin(rgb, master, g.colours, limit_of(w));
     w->colours = 0, w->least = 0, w->only = count > 0;
     for (int i = 0; i < count; i++) (void)list_colour(w, master[i], rgb[i], true);
 }
