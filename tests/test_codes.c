@@ -354,7 +354,7 @@ START_TEST(wanted_pixels_stay)
         ck_assert(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])colours, CODES_COLOURS_MOST, &s, NULL, &error));
         for (int i = 0; i < SPRITE_PIXELS; i++) keep[i] = !(i % 32 >= 8 && i % 32 < 20 && i / 32 >= 6 && i / 32 < 22);
         w.only = seed % 3 != 0;
-        ck_assert(codes_wishes_sprite(codes, &w, &s, keep, seed % 5 != 0, want, &error));
+        ck_assert(codes_wishes_sprite(codes, &w, &s, keep, CODES_COLOURS_MOST, want, &error));
         w.want = want;
         ck_assert(codes_wishes_check(codes, &w, &error));
         ck_assert(walk(&w, seed, &ids, allowed));
@@ -370,6 +370,55 @@ START_TEST(wanted_pixels_stay)
     ck_assert_msg(wrong * 16 < kept, "%d of %d wanted pixels are wrong", wrong, kept);
     ck_assert_int_gt(changed, 2000);
     mem_free(allowed);
+    ids_free(&ids);
+}
+END_TEST
+
+/* A sprite of vertical stripes in n colours, 32 x 32. */
+static struct sprite stripes(const uint8_t (*rgb)[3], int n)
+{
+    struct sprite s;
+    struct error error = {0};
+    ck_assert(sprite_init(&s, SPRITE_SIDE, SPRITE_SIDE, &error));
+    for (int i = 0; i < SPRITE_PIXELS; i++) memcpy(s.rgba + 4 * i, rgb[i % SPRITE_SIDE % n], 3), s.rgba[4 * i + 3] = 255;
+    return s;
+}
+
+/* Colours that most palettes share come in, those that a picture has already or that one palette has alone do not. */
+START_TEST(shared_colours_of_palettes_come_in)
+{
+    static const uint8_t shown[4][3][3] = {{{200, 20, 20}, {10, 10, 10}, {30, 200, 40}}, {{210, 30, 10}, {12, 8, 10}, {40, 60, 220}}, {{190, 25, 30}, {10, 10, 14}, {220, 220, 40}}, {{205, 15, 25}, {8, 12, 10}, {200, 30, 200}}},
+                         own[2][3] = {{0, 0, 0}, {240, 240, 240}};
+    struct error error = {0};
+    struct ids palettes[4] = {{0}}, ids = {0};
+    struct codes_wishes w = {0}, thinned = {0};
+    int16_t want[SPRITE_PIXELS];
+    uint8_t keep[SPRITE_PIXELS], exact[CODES_COLOURS_MOST][3];
+    memset(keep, 1, sizeof keep);
+    for (int i = 0; i < 4; i++) {
+        struct sprite s = stripes(shown[i], 3);
+        ck_assert(codes_encode(codes, &s, &palettes[i], NULL, &error));
+        sprite_free(&s);
+    }
+    struct sprite mine = stripes(own, 2), back, many = stripes(shown[0], 3);
+    ck_assert(codes_wishes_sprite(codes, &w, &mine, keep, 16, want, &error));
+    ck_assert_int_eq(w.colours, 2);
+    codes_wishes_extend(codes, &w, palettes, 4, 3);
+    ck_assert_int_eq(w.colours, 3);                              /* red, but no second black, and no colour of one palette alone */
+    bool red = false;
+    for (int i = 0; i < w.colours; i++) red = red || (w.colour[i].must && w.colour[i].rgb[0] > 150 && w.colour[i].rgb[1] < 80);
+    ck_assert(red);
+    w.size = 32;
+    ck_assert_msg(codes_encode_in(codes, &mine, &w, &ids, &error), "%s", error.text);
+    ck_assert_int_eq(codes_wishes_exact(codes, &w, ids.id, ids.n, exact), 3);
+    ck_assert(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])exact, 3, &back, NULL, &error));
+    ck_assert_mem_eq(back.rgba, mine.rgba, 4 * SPRITE_PIXELS);
+    ck_assert(!codes_encode_in(codes, &mine, &(struct codes_wishes){0}, &ids, &error));
+    ck_assert(codes_wishes_sprite(codes, &thinned, &many, keep, 2, want, &error));
+    ck_assert_int_eq(thinned.colours, 2);
+    for (int i = 0; i < SPRITE_PIXELS; i++) ck_assert(want[i] == thinned.colour[0].master || want[i] == thinned.colour[1].master);
+    sprite_free(&mine), sprite_free(&back), sprite_free(&many);
+    for (int i = 0; i < 4; i++) ids_free(&palettes[i]);
     ids_free(&ids);
 }
 END_TEST
@@ -519,6 +568,7 @@ int main(void)
     tcase_add_test(all, names_are_all_different);
     tcase_add_test(all, wishes_are_obeyed_whatever_is_drawn);
     tcase_add_test(all, wanted_pixels_stay);
+    tcase_add_test(all, shared_colours_of_palettes_come_in);
     tcase_add_test(all, test_sprites_come_back);
     suite_add_tcase(suite, all);
     return suite_run(suite);
