@@ -120,6 +120,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_OUTLINE] = {"outline", 0, FLAG, 0, 1, 0, FOR_DRAW, NULL, "a dark line around the shape, in the palette's darkest colour"},
     [OPTION_BACKGROUND] = {"background", 0, TEXT, 0, 0, NONE, FOR_DRAW, "COLOUR", "transparent (default), or #rrggbb behind the shape"},
     [OPTION_BEST_OF] = {"best-of", 0, INTEGER, 1, 64, 1, FOR_DRAW, "N", "draw N and keep the one from which the model would best guess the prompt"},
+    [OPTION_PROMPTS] = {"prompts", 0, TEXT, 0, 0, NONE, FOR_DRAW, "FILE", "a picture for each line of this text, --count of them a line"},
     [OPTION_SHEET] = {"sheet", 0, TEXT, 0, 0, NONE, FOR_DRAW, "FILE", "also all pictures on one labelled contact sheet (.png)"},
     [OPTION_PREVIEW] = {"preview", 0, TEXT, 0, 0, NONE, FOR_DRAW | FOR_COMPOSE | FOR_EDIT | FOR_SPRITES, "WAY", "show the picture: half, sixel, kitty or none (default: half blocks on a terminal)"},
     [OPTION_ROWS] = {"rows", 0, INTEGER, 1, 31, NONE, FOR_CONTINUE, "N", "pictures: go on below the first N rows (default: half of them)"},
