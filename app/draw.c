@@ -72,7 +72,7 @@ static bool draw_some(struct engine *e, const struct drawing *d, int first, int 
     char path[PATH_MAX], parameters[MAKE_PARAMETERS];
     bool ok = pieces != NULL && orders != NULL;
     for (int i = 0; ok && i < n; i++) orders[i] = d->order, orders[i].seed += (uint64_t)(first + i), orders[i].prompt = d->prompt[(first + i) / d->each];
-    ok = ok && picture_best(e, orders, n, (int)e->a->option[OPTION_BEST_OF].number, picture_rank_prompt, pieces, error);
+    ok = ok && picture_best(e, orders, n, (int)e->a->option[OPTION_BEST_OF].number, pieces, error);
     for (int i = 0; ok && i < n; i++)
         ok = make_parameters(&pieces[i], parameters, error) && make_path(e->a, MODALITY_IMAGE, orders[i].seed, pictures(d), path, error) &&
              engine_write(e->a, &pieces[i], path, parameters, error) && make_tell(e->a, &orders[i], &pieces[i], path, error) && add_to_sheet(sheet, &orders[i], &pieces[i], error);

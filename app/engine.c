@@ -2,6 +2,7 @@
 #include "app/engine.h"
 #include "core/file.h"
 #include "core/infill.h"
+#include "core/inpaint.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/random.h"
@@ -47,6 +48,9 @@ bool app_model_folder(const struct arguments *a, char *path, size_t size, struct
 }
 
 enum { TUNE_LEAST = 24, BAR_IDS = 10, BATCH_MOST = 32, CACHE_MOST = 1 << 29 };     /* ids of the shortest tune, of a bar; pieces made side by side, and bytes of their caches */
+enum { WITNESS_ROWS = 4 };                                     /* rows of places behind the last hole that are looked at */
+static const double HOLED_SHARE = 0.25;                        /* of the view with holes, see inpaint.h */
+
 
 static uint64_t hash_bytes(uint64_t hash, const void *data, size_t n)
 {
@@ -327,6 +331,51 @@ bool engine_make(struct engine *e, const struct engine_order *orders, int n, str
     return ok;
 }
 
+/* ---- pictures with holes ---- */
+
+/* The grammar behind the holes filled so far: a copy of the state at the first of them goes on. */
+static void allowed_hole(void *context, const int32_t *drawn, size_t n, uint8_t *mask)
+{
+    struct modality_state state = *(const struct modality_state *)context;
+    for (size_t i = 0; i < n; i++) modality_image.taken(&state, drawn[i]);
+    modality_image.allowed(&state, mask);
+}
+
+/* The places of the order's picture as joint ids, -1 for holes, as far as what stays behind the last hole can tell of it. Returns how many. */
+static size_t list_places(const struct engine *e, const struct picture_order *p, int32_t place[CODES_PATTERNS])
+{
+    size_t n = 0, last = 0, row = (size_t)codes_per_row(p->wishes.size == 16);
+    for (; n < CODES_PATTERNS && p->head + n < p->before.n && !codes_is_fill(e->vocabulary.codes, p->before.id[p->head + n]); n++) {
+        int32_t id = p->before.id[p->head + n];
+        place[n] = codes_is_hole(e->vocabulary.codes, id) ? -1 : id + e->vocabulary.image_first;
+        if (place[n] < 0) last = n;
+    }
+    return last + WITNESS_ROWS * row < n ? last + WITNESS_ROWS * row : n;
+}
+
+bool engine_fill(struct engine *e, const struct engine_order *o, int candidates, struct piece *out, struct error *error)
+{
+    struct makings w;
+    struct picture_order head = *o->picture;                   /* a view */
+    struct engine_order plain = *o;
+    int32_t place[CODES_PATTERNS];
+    struct ids prompt[2] = {{0}};
+    *out = (struct piece){.kind = o->kind};
+    head.before.n = head.head, plain.picture = &head;
+    bool ok = start_makings(e, o, 1, &w, error) && form_prompt(&e->vocabulary, o->kind, o->prompt, &prompt[0], error) && form_prompt(&e->vocabulary, o->kind, o->negative, &prompt[1], error) &&
+              add_before(e, &plain, &prompt[0], error) && add_before(e, &plain, &prompt[1], error);
+    if (ok) {
+        struct making *m = &w.m[0];
+        struct inpaint_request q = {.plain = {{prompt[0].id, prompt[0].n}, {prompt[1].id, prompt[1].n}}, .holed = {{m->prompt.id, m->prompt.n}, {m->negative.id, m->negative.n}}, .share = HOLED_SHARE,
+            .place = place, .places = list_places(e, o->picture, place), .options = &m->options, .particles = candidates, .piece = (uint64_t)o->kind, .allowed = allowed_hole, .context = &m->state};
+        ok = ids_append_many(&m->made, m->prompt.id, m->prompt.n, error) && inpaint(&e->runner, &q, &e->scratch, &m->made, error) && finish(e, o, m, out, error);
+    }
+    ids_free(&prompt[0]), ids_free(&prompt[1]);
+    stop_makings(&w);
+    if (!ok) piece_free(out);
+    return ok;
+}
+
 bool engine_palettes(struct engine *e, const struct engine_order *order, int n, struct ids *out, struct error *error)
 {
     struct engine_order orders[BATCH_MOST];
@@ -392,27 +441,11 @@ bool engine_write_picture(const struct arguments *a, const struct piece *piece, 
     return ok;
 }
 
-static bool likelihood(const struct engine *e, const struct ids *left, const struct ids *right, double *out, struct error *error)
-{
-    return infill_score(&e->runner, left->id, left->n, right->id, right->n, out, error);
-}
-
-bool engine_likelihood(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
-{
-    struct ids left = {0};
-    size_t before = o->picture == NULL ? 0 : o->picture->before.n;
-    struct ids rest = {.id = payload->id + before, .n = payload->n - before};       /* a view */
-    bool ok = form_prompt(&e->vocabulary, MODALITY_IMAGE, o->prompt, &left, error) && add_before(e, o, &left, error) && likelihood(e, &left, &rest, out, error);
-    if (rest.n > 0) *out /= (double)rest.n;
-    ids_free(&left);
-    return ok;
-}
-
 bool engine_likelihood_of_prompt(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
 {
     struct ids left = {0}, words = {0};
     bool ok = form_describe(&e->vocabulary, MODALITY_IMAGE, payload->id, payload->n, &left, error) && form_words(&e->vocabulary, prompt, &words, error) &&
-              ids_append(&words, SPECIAL_EOS, error) && likelihood(e, &left, &words, out, error);
+              ids_append(&words, SPECIAL_EOS, error) && infill_score(&e->runner, left.id, left.n, words.id, words.n, out, error);
     ids_free(&left), ids_free(&words);
     return ok;
 }

@@ -33,8 +33,8 @@ uint64_t engine_seed(const struct arguments *a);
 struct ids engine_eos(void);
 
 /* What is asked of a picture beside its prompt. The exact colours of the finish are filled in by what is sampled; `before` are local ids that its
- * payload begins with: what is known of it, with holes. */
-struct picture_order { struct codes_wishes wishes; struct image_finish finish; struct ids before; };
+ * payload begins with: what is known of it, with holes; the first `head` of them are up to the end of the palette. */
+struct picture_order { struct codes_wishes wishes; struct image_finish finish; struct ids before; size_t head; };
 
 /* What is asked of one piece. */
 struct engine_order {
@@ -52,6 +52,9 @@ struct engine_order {
 /* Sample n pieces side by side, each as it would be alone, with their recipes; they differ in seed and prompt only. */
 bool engine_make(struct engine *engine, const struct engine_order *orders, int n, struct piece *out, struct error *error);
 int engine_batch(const struct engine *engine, enum modality_kind kind);     /* how many at a time are reasonable */
+
+/* One picture with holes (order->picture->before): the best of `candidates` fillings, in the sense of inpaint.h. */
+bool engine_fill(struct engine *engine, const struct engine_order *order, int candidates, struct piece *out, struct error *error);
 
 /* Sample n <= engine_batch palettes for the order, as its first n candidates would have them: local ids, appended to out (n). */
 bool engine_palettes(struct engine *engine, const struct engine_order *order, int n, struct ids *out, struct error *error);
@@ -72,8 +75,7 @@ int engine_scale(const struct arguments *a, const struct sprite *sprite);
 /* engine_write for a picture at exactly this scale. */
 bool engine_write_picture(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, int scale, struct error *error);
 
-/* Log-likelihood of a picture's payload behind its prompt, a mean over the ids that were sampled; and of the prompt behind the picture (the reverse form). */
-bool engine_likelihood(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+/* Log-likelihood of a prompt behind a picture's payload (the reverse form). */
 bool engine_likelihood_of_prompt(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
 
 /* True when `path` may be written (it is not there, or --overwrite). */

@@ -103,7 +103,7 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     bool ok = canvas_order(e, c, &o, keep, want, &picture, error);
     for (int i = 0; ok && i < SPRITE_PIXELS; i++)
         if (want[i] == CODES_ANY && pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
-    ok = ok && picture_best(e, &o, 1, candidates, picture_rank_sampled, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
+    ok = ok && picture_redraw(e, &o, candidates, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
     for (int i = 0; ok && i < c->art.width * c->art.height; i++)    /* where the codebook had no opaque pattern */
         if (out->rgba[4 * i + 3] == 0) memcpy(out->rgba + 4 * i, c->art.rgba + 4 * i, 4);
     picture_order_free(&picture);

@@ -129,7 +129,7 @@ static bool add_colours(struct engine *e, const struct engine_order *ask, struct
 }
 
 /* What the payload begins with: the colours, then the places, where any pixel is to be redrawn a hole. */
-static bool begin_payload(const struct codes *codes, const struct canvas *c, const uint8_t *stays, const struct codes_wishes *w, struct ids *out, struct error *error)
+static bool begin_payload(const struct codes *codes, const struct canvas *c, const uint8_t *stays, const struct codes_wishes *w, struct ids *out, size_t *head, struct error *error)
 {
     struct ids whole = {0};
     bool hole[CODES_PATTERNS] = {false};
@@ -140,6 +140,7 @@ static bool begin_payload(const struct codes *codes, const struct canvas *c, con
     }
     bool ok = codes_encode_in(codes, &c->full, w, &whole, error) && codes_leave_out(codes, whole.id, whole.n, hole, out, error);
     if (ok) out->n -= holes;                                   /* what is to be drawn */
+    *head = whole.n - (size_t)codes_places(c->doubled);
     ids_free(&whole);
     return ok;
 }
@@ -165,17 +166,18 @@ bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_
     if (!sprite_init(&f->base, c->art.width, c->art.height, error) || (f->keep = mem_alloc(n, 1, error)) == NULL) return false;
     memcpy(f->base.rgba, c->art.rgba, 4 * n);
     memcpy(f->keep, keep, n);
-    return codes_wishes_check(codes, w, error) && (w->colours == 0 || begin_payload(codes, c, stays, w, &order->before, error));
+    return codes_wishes_check(codes, w, error) && (w->colours == 0 || begin_payload(codes, c, stays, w, &order->before, &order->head, error));
+}
+
+bool picture_redraw(struct engine *e, const struct engine_order *o, int candidates, struct piece *out, struct error *error)
+{
+    return o->picture->before.n > 0 ? engine_fill(e, o, candidates, out, error) : engine_make(e, o, 1, out, error);
 }
 
 /* ---- the best of several ---- */
 
-bool picture_rank_sampled(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
-{
-    return engine_likelihood(e, o, payload, out, error);
-}
-
-bool picture_rank_prompt(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
+/* Log-likelihood of the prompt behind the picture. */
+static bool rank_by_prompt(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
 {
     *out = 0;
     return o->prompt == NULL || o->prompt[0] == '\0' || engine_likelihood_of_prompt(e, o->prompt, payload, out, error);
@@ -192,10 +194,10 @@ static bool shows_nothing(const struct sprite *s)
 }
 
 /* Keep a made piece if it is better than the one for its order so far; what is not kept is freed. */
-static bool keep_better(struct engine *e, const struct engine_order *o, picture_rank *rank, struct piece *made, struct piece *best, double *score, struct error *error)
+static bool keep_better(struct engine *e, const struct engine_order *o, bool rank, struct piece *made, struct piece *best, double *score, struct error *error)
 {
     double own = 0;
-    if (rank != NULL && !rank(e, o, &made->ids, &own, error)) return false;
+    if (rank && !rank_by_prompt(e, o, &made->ids, &own, error)) return false;
     if (shows_nothing(&made->sprite)) own = NOTHING;
     if (best->ids.n > 0 && own <= *score) { piece_free(made); return true; }
     piece_free(best);
@@ -216,7 +218,7 @@ static bool draw_again(struct engine *e, const struct engine_order *first, int c
     return true;
 }
 
-bool picture_best(struct engine *e, const struct engine_order *first, int n, int candidates, picture_rank *rank, struct piece *out, struct error *error)
+bool picture_best(struct engine *e, const struct engine_order *first, int n, int candidates, struct piece *out, struct error *error)
 {
     int total = n * candidates, most = engine_batch(e, MODALITY_IMAGE);
     struct piece *made = mem_alloc((size_t)most, sizeof *made, error);
@@ -228,7 +230,7 @@ bool picture_best(struct engine *e, const struct engine_order *first, int n, int
         some = total - done < most ? total - done : most;
         for (int i = 0; i < some; i++) orders[i] = first[(done + i) / candidates], orders[i].candidate = (done + i) % candidates;
         ok = engine_make(e, orders, some, made, error);
-        for (int i = 0; ok && i < some; i++) ok = keep_better(e, &orders[i], candidates > 1 ? rank : NULL, &made[i], &out[(done + i) / candidates], &score[(done + i) / candidates], error);
+        for (int i = 0; ok && i < some; i++) ok = keep_better(e, &orders[i], candidates > 1, &made[i], &out[(done + i) / candidates], &score[(done + i) / candidates], error);
         for (int i = 0; i < some; i++) piece_free(&made[i]);
     }
     for (int i = 0; ok && i < n && !app_stop; i++) ok = draw_again(e, &first[i], candidates, &out[i], error);

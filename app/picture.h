@@ -35,12 +35,10 @@ void canvas_free(struct canvas *canvas);
  * to be freed with picture_order_free. */
 bool canvas_order(struct engine *engine, const struct canvas *canvas, const struct engine_order *ask, const uint8_t *keep, int16_t *want, struct picture_order *order, struct error *error);
 
-/* Log-likelihood by which candidates are ranked: of what was sampled, behind the prompt and all that stays; of the prompt behind the picture. */
-typedef bool picture_rank(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
-bool picture_rank_sampled(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
-bool picture_rank_prompt(const struct engine *engine, const struct engine_order *order, const struct ids *payload, double *out, struct error *error);
+/* The best of some redrawings of an order's picture (inpaint.h); a picture without any colour of its own is drawn as from nothing. */
+bool picture_redraw(struct engine *engine, const struct engine_order *order, int candidates, struct piece *out, struct error *error);
 
-/* Make `candidates` for each of n orders, side by side, and keep the best ones. With one candidate nothing is ranked. */
-bool picture_best(struct engine *engine, const struct engine_order *orders, int n, int candidates, picture_rank *rank, struct piece *out, struct error *error);
+/* Make `candidates` for each of n orders, side by side, and keep those from which the model would best guess the prompt. */
+bool picture_best(struct engine *engine, const struct engine_order *orders, int n, int candidates, struct piece *out, struct error *error);
 
 #endif

@@ -122,7 +122,7 @@ static bool edit_one(struct engine *e, const struct edit *edit, const struct can
     int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
     bool ok = edit->choose(e->a, c, o->seed, keep, error) && canvas_order(e, c, o, keep, want, &picture, error);
     o->picture = &picture;
-    ok = ok && picture_best(e, o, 1, candidates, picture_rank_sampled, &piece, error) && make_parameters(&piece, parameters, error) &&
+    ok = ok && picture_redraw(e, o, candidates, &piece, error) && make_parameters(&piece, parameters, error) &&
          engine_write_picture(e->a, &piece, path, parameters, o->scale, error) && make_tell(e->a, o, &piece, path, error);
     picture_order_free(&picture);
     piece_free(&piece);

@@ -15,6 +15,8 @@ static int32_t first_step(const struct codes *c, int channel) { return first_pat
 static int32_t hole_id(const struct codes *c) { return first_step(c, 3); }
 static int32_t fill_id(const struct codes *c) { return hole_id(c) + 1; }
 int codes_vocabulary(const struct codes *c) { return c->vq != NULL ? codes_vq_vocabulary(c->vq) : fill_id(c) + 1; }
+bool codes_is_hole(const struct codes *c, int32_t id) { return c->vq == NULL && id == hole_id(c); }
+bool codes_is_fill(const struct codes *c, int32_t id) { return c->vq == NULL && id == fill_id(c); }
 bool codes_has_palettes(const struct codes *c) { return c->vq == NULL; }
 
 int codes_places(bool doubled) { return doubled ? CODES_PATTERNS / 2 : CODES_PATTERNS; }

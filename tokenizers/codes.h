@@ -81,6 +81,9 @@ int codes_per_row(bool doubled);
 /* Are all pixels of a place kept (keep (SPRITE_PIXELS) is not 0)? */
 bool codes_place_kept(bool doubled, int place, const uint8_t *keep);
 
+bool codes_is_hole(const struct codes *codes, int32_t id);
+bool codes_is_fill(const struct codes *codes, int32_t id);
+
 /* A whole payload of n local ids without holes, with `hole` (places) left out and filled behind `fill`; appended to out. */
 bool codes_leave_out(const struct codes *codes, const int32_t *ids, size_t n, const bool *hole, struct ids *out, struct error *error);
 
