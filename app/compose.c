@@ -4,7 +4,7 @@
  *
  * The model writes the text and, in its own words, a prompt for the tune and one for the picture; then both are made from
  * those prompts. Files are DIR/<slug>-<seed>.txt, .mid, .wav and .png. */
-#include "app/engine.h"
+#include "app/picture.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -19,7 +19,6 @@ enum { TEXT_MOST = 140, PROMPT_MOST = 40, SLUG_MOST = 40 };
 
 static const struct decoding_defaults WORDS = {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true};
 static const struct decoding_defaults PLAY = {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true};
-static const struct decoding_defaults DRAW = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
 
 struct triptych { struct bytes text, music, picture; struct piece tune, sprite; char stem[PATH_MAX]; };
 
@@ -78,7 +77,7 @@ static bool make_piece(struct engine *e, const struct decoding_defaults *d, enum
     struct generation g;
     if (!decoding_options(e->a, d, NULL, &g, error)) return false;
     struct engine_order o = {.kind = kind, .verb = "compose", .prompt = prompt, .seed = seed, .options = &g};
-    bool ok = engine_make(e, &o, 1, out, error);
+    bool ok = kind == MODALITY_IMAGE ? picture_best(e, &o, 1, 1, out, error) : engine_make(e, &o, 1, out, error);
     generation_free(&g);
     return ok;
 }
@@ -91,7 +90,7 @@ static void make_half(void *context, int item, int worker)
     struct pair *p = context;
     (void)worker;
     if (item == 0) p->ok[0] = make_piece(&p->engines[0], &PLAY, MODALITY_MUSIC, bytes_text(&p->t->music), p->seed, &p->t->tune, &p->errors[0]);
-    else p->ok[1] = make_piece(&p->engines[1], &DRAW, MODALITY_IMAGE, bytes_text(&p->t->picture), p->seed, &p->t->sprite, &p->errors[1]);
+    else p->ok[1] = make_piece(&p->engines[1], &PICTURE_DEFAULTS, MODALITY_IMAGE, bytes_text(&p->t->picture), p->seed, &p->t->sprite, &p->errors[1]);
 }
 
 static bool make_both(struct engine *e, uint64_t seed, struct triptych *t, struct error *error)

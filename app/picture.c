@@ -2,6 +2,7 @@
 #include "app/picture.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "modalities/colours.h"
 #include "outputs/png.h"
 
 #include <stdio.h>
@@ -183,59 +184,78 @@ static bool rank_by_prompt(const struct engine *e, const struct engine_order *o,
     return o->prompt == NULL || o->prompt[0] == '\0' || engine_likelihood_of_prompt(e, o->prompt, payload, out, error);
 }
 
-enum { RETRIES = 4 };
-static const double NOTHING = -1e30;                           /* likelihood of a picture that shows nothing: the last choice */
+/* How well a picture is what was asked for, before any likelihood: it shows something, and has the colour that the prompt names first among its
+ * own, or as the commonest. */
+enum fit { FIT_NOTHING, FIT_SOMETHING, FIT_AMONG, FIT_WHOLLY };
+enum { RETRIES = 5 };
 
-static bool shows_nothing(const struct sprite *s)
+static enum fit fit_of(const struct sprite *s, int named)
 {
-    for (int i = 0; i < s->width * s->height; i++)
-        if (s->rgba[4 * i + 3] != 0) return false;
-    return true;
+    int number[3], n = colours_of_sprite(s, number);
+    if (n == 0) return FIT_NOTHING;
+    if (named < 0 || number[0] == named) return FIT_WHOLLY;
+    for (int i = 1; i < n; i++)
+        if (number[i] == named) return FIT_AMONG;
+    return FIT_SOMETHING;
 }
 
+/* Colour words of the prompt count unless --no-words or --palette say which colours there are. */
+static int named_by(const struct engine *e, const struct engine_order *o)
+{
+    return o->prompt == NULL || e->a->option[OPTION_NO_WORDS].given || e->a->option[OPTION_PALETTE].given ? -1 : colours_first_named(o->prompt);
+}
+
+/* The best pieces so far for n orders. */
+struct best { struct engine *e; const struct engine_order *order; struct piece *out; enum fit *fit; double *score; bool rank; };
+
 /* Keep a made piece if it is better than the one for its order so far; what is not kept is freed. */
-static bool keep_better(struct engine *e, const struct engine_order *o, bool rank, struct piece *made, struct piece *best, double *score, struct error *error)
+static bool keep_better(struct best *b, int i, struct piece *made, struct error *error)
 {
     double own = 0;
-    if (rank && !rank_by_prompt(e, o, &made->ids, &own, error)) return false;
-    if (shows_nothing(&made->sprite)) own = NOTHING;
-    if (best->ids.n > 0 && own <= *score) { piece_free(made); return true; }
-    piece_free(best);
-    *best = *made, *score = own;
+    enum fit fit = fit_of(&made->sprite, named_by(b->e, &b->order[i]));
+    bool first = b->out[i].ids.n == 0, may = first || fit > b->fit[i] || (fit == b->fit[i] && b->rank);
+    if (may && b->rank && !rank_by_prompt(b->e, &b->order[i], &made->ids, &own, error)) return false;
+    if (!may || (!first && fit == b->fit[i] && own <= b->score[i])) { piece_free(made); return true; }
+    piece_free(&b->out[i]);
+    b->out[i] = *made, b->fit[i] = fit, b->score[i] = own;
     *made = (struct piece){0};
     return true;
 }
 
-/* With few colours the model now and then leaves a picture empty: draw again. */
-static bool draw_again(struct engine *e, const struct engine_order *first, int candidates, struct piece *out, struct error *error)
+/* Make the candidates of some orders side by side: which[k] is the order's number, candidate[k] the candidate's. */
+static bool make_candidates(struct best *b, const int *which, const int *candidate, int n, struct error *error)
 {
-    struct engine_order o = *first;
-    for (int k = 0; k < RETRIES && shows_nothing(&out->sprite); k++) {
-        piece_free(out);
-        o.candidate = candidates + k;
-        if (!engine_make(e, &o, 1, out, error)) return false;
-    }
-    return true;
-}
-
-bool picture_best(struct engine *e, const struct engine_order *first, int n, int candidates, struct piece *out, struct error *error)
-{
-    int total = n * candidates, most = engine_batch(e, MODALITY_IMAGE);
+    int most = engine_batch(b->e, MODALITY_IMAGE);
     struct piece *made = mem_alloc((size_t)most, sizeof *made, error);
     struct engine_order *orders = mem_alloc((size_t)most, sizeof *orders, error);
-    double *score = mem_alloc((size_t)n, sizeof *score, error);
-    bool ok = made != NULL && orders != NULL && score != NULL;
-    for (int i = 0; i < n; i++) out[i] = (struct piece){0};
-    for (int done = 0, some; ok && done < total && !app_stop; done += some) {
-        some = total - done < most ? total - done : most;
-        for (int i = 0; i < some; i++) orders[i] = first[(done + i) / candidates], orders[i].candidate = (done + i) % candidates;
-        ok = engine_make(e, orders, some, made, error);
-        for (int i = 0; ok && i < some; i++) ok = keep_better(e, &orders[i], candidates > 1, &made[i], &out[(done + i) / candidates], &score[(done + i) / candidates], error);
-        for (int i = 0; i < some; i++) piece_free(&made[i]);
+    bool ok = made != NULL && orders != NULL;
+    for (int done = 0, some; ok && done < n && !app_stop; done += some) {
+        some = n - done < most ? n - done : most;
+        for (int k = 0; k < some; k++) orders[k] = b->order[which[done + k]], orders[k].candidate = candidate[done + k];
+        ok = engine_make(b->e, orders, some, made, error);
+        for (int k = 0; ok && k < some; k++) ok = keep_better(b, which[done + k], &made[k], error);
+        for (int k = 0; k < some; k++) piece_free(&made[k]);
     }
-    for (int i = 0; ok && i < n && !app_stop; i++) ok = draw_again(e, &first[i], candidates, &out[i], error);
+    mem_free(made), mem_free(orders);
+    return ok;
+}
+
+bool picture_best(struct engine *e, const struct engine_order *order, int n, int candidates, struct piece *out, struct error *error)
+{
+    struct best b = {e, order, out, mem_alloc((size_t)n, sizeof *b.fit, error), mem_alloc((size_t)n, sizeof *b.score, error), candidates > 1};
+    int *which = mem_alloc((size_t)(n * candidates), sizeof *which, error), *candidate = mem_alloc((size_t)(n * candidates), sizeof *candidate, error), again = n;
+    bool ok = b.fit != NULL && b.score != NULL && which != NULL && candidate != NULL;
+    for (int i = 0; i < n; i++) out[i] = (struct piece){0};
+    for (int i = 0; ok && i < n * candidates; i++) which[i] = i / candidates, candidate[i] = i % candidates;
+    ok = ok && make_candidates(&b, which, candidate, n * candidates, error);
+    for (int turn = 0; ok && turn < RETRIES && again > 0 && !app_stop; turn++) {
+        again = 0;
+        for (int i = 0; i < n; i++)
+            if (b.fit[i] < FIT_WHOLLY) which[again] = i, candidate[again++] = candidates + turn;
+        ok = make_candidates(&b, which, candidate, again, error);
+    }
     if (ok && app_stop) ok = error_set(error, ERROR_STOPPED, "stopped");
-    mem_free(made), mem_free(orders), mem_free(score);
+    mem_free(b.fit), mem_free(b.score), mem_free(which), mem_free(candidate);
     for (int i = 0; !ok && i < n; i++) piece_free(&out[i]);
     return ok;
 }

@@ -4,15 +4,12 @@
  *
  * Hue turned: every colour's hue by the same angle, saturation and value kept. Only pictures whose captions all name a colour that is in
  * the picture, and nothing that has a colour by nature ("grass", "gold"); each colour word becomes the name that the pixels
- * which it named have now, and must have nearly all of them. Names are those of augment_colour. */
+ * which it named have now, and must have nearly all of them. Names are those of colours.h. */
 #ifndef MODALITIES_AUGMENT_H
 #define MODALITIES_AUGMENT_H
 
 #include "core/bytes.h"
 #include "outputs/sprite.h"
-
-/* The plain name of a colour: "red", "brown", "teal", … Static. */
-const char *augment_colour(const uint8_t rgb[3]);
 
 /* Append the caption of the mirrored picture; *may is false when it is better not mirrored. */
 bool augment_mirror(const char *caption, struct bytes *out, bool *may, struct error *error);

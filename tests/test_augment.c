@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/random.h"
 #include "modalities/augment.h"
+#include "modalities/colours.h"
 #include "modalities/dataset.h"
 #include "outputs/png.h"
 #include "tests/suite.h"
@@ -28,7 +29,7 @@ static const struct { uint8_t rgb[3]; const char *name; } COLOURS[] = {
 
 START_TEST(colours_have_their_names)
 {
-    for (size_t i = 0; i < sizeof COLOURS / sizeof *COLOURS; i++) ck_assert_str_eq(augment_colour(COLOURS[i].rgb), COLOURS[i].name);
+    for (size_t i = 0; i < sizeof COLOURS / sizeof *COLOURS; i++) ck_assert_str_eq(colours_name(colours_of_pixel(COLOURS[i].rgb)), COLOURS[i].name);
 }
 END_TEST
 
