@@ -27,6 +27,38 @@ static const struct { uint8_t rgb[3]; const char *name; } COLOURS[] = {
     {{30, 45, 59}, "black"}
 };
 
+/* The rules for whole pictures, and words in texts. */
+START_TEST(pictures_and_texts_have_colours)
+{
+    static const uint8_t BLACK[3] = {5, 5, 5}, RED[3] = {200, 20, 20}, GREEN[3] = {20, 180, 40}, BLUE[3] = {30, 40, 220};
+    static const struct { int black, red, green, blue; const char *names; } CASES[] = {      /* pixels of 100 */
+        {0, 0, 0, 0, ""}, {0, 30, 0, 0, "red "}, {30, 40, 30, 0, "red green "}, {80, 15, 5, 0, "black red "}, {60, 40, 0, 0, "red black "}, {0, 85, 15, 0, "red "}, {75, 7, 9, 9, "black "},
+        {0, 20, 30, 50, "blue green red "}, {60, 9, 9, 22, "blue black "}};
+    struct sprite s;
+    struct error error = {0};
+    ck_assert(sprite_init(&s, 10, 10, &error));
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+        const int counts[4] = {CASES[c].black, CASES[c].red, CASES[c].green, CASES[c].blue};
+        const uint8_t *const rgb[4] = {BLACK, RED, GREEN, BLUE};
+        char names[80] = "";
+        int number[3], at = 0;
+        memset(s.rgba, 0, 400);
+        for (int k = 0; k < 4; k++)
+            for (int i = 0; i < counts[k]; i++, at++) memcpy(s.rgba + 4 * at, rgb[k], 3), s.rgba[4 * at + 3] = 255;
+        int n = colours_of_sprite(&s, number);
+        for (int k = 0; k < n; k++) strcat(names, colours_name(number[k])), strcat(names, " ");
+        ck_assert_msg(strcmp(names, CASES[c].names) == 0, "case %zu: '%s', '%s' is wanted", c, names, CASES[c].names);
+    }
+    sprite_free(&s);
+    static const struct { const char *text, *name; } TEXTS[] = {{"a Gray wolf and a red hat", "grey"}, {"a scared, tired knight", NULL}, {"", NULL}, {"the tan-and-blue flag", "tan"}, {"credit: red", "red"}};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        int number = colours_first_named(TEXTS[i].text);
+        if (TEXTS[i].name == NULL) ck_assert_int_eq(number, -1);
+        else ck_assert_str_eq(colours_name(number), TEXTS[i].name);
+    }
+}
+END_TEST
+
 START_TEST(colours_have_their_names)
 {
     for (size_t i = 0; i < sizeof COLOURS / sizeof *COLOURS; i++) ck_assert_str_eq(colours_name(colours_of_pixel(COLOURS[i].rgb)), COLOURS[i].name);
@@ -105,16 +137,16 @@ START_TEST(turned_captions_are_true)
         bool may;
         for (int d = 0; d < 3; d++) a[d] = (uint8_t)random_below(k, 1, (uint64_t)d, 256), b[d] = (uint8_t)random_below(k, 2, (uint64_t)d, 256);
         halves(&s, a, b);
-        snprintf(text[0], sizeof text[0], "a %s thing", augment_colour(a)), snprintf(text[1], sizeof text[1], "%s and %s", augment_colour(b), augment_colour(a));
+        snprintf(text[0], sizeof text[0], "a %s thing", colours_name(colours_of_pixel(a))), snprintf(text[1], sizeof text[1], "%s and %s", colours_name(colours_of_pixel(b)), colours_name(colours_of_pixel(a)));
         ck_assert(augment_hue(&s, (int)(k % 359) + 1, (char *const[]){text[0], text[1]}, 2, &turned, out, &may, &error));
         if (may) {
             char wanted[80];
             const uint8_t *p = turned.rgba + 4 * (32 * 8 + 3), *q = turned.rgba + 4 * (32 * 8 + 20);
-            const char *name = augment_colour(p);
-            if (strcmp(augment_colour(a), augment_colour(b)) != 0) {
-                snprintf(wanted, sizeof wanted, "%s and %s", augment_colour(q), name);
+            const char *name = colours_name(colours_of_pixel(p));
+            if (strcmp(colours_name(colours_of_pixel(a)), colours_name(colours_of_pixel(b))) != 0) {
+                snprintf(wanted, sizeof wanted, "%s and %s", colours_name(colours_of_pixel(q)), name);
                 ck_assert_str_eq(bytes_text(&out[1]), wanted);
-                snprintf(wanted, sizeof wanted, "%s %s thing", strchr("aeiou", name[0]) && strcmp(name, augment_colour(a)) != 0 ? "an" : "a", name);
+                snprintf(wanted, sizeof wanted, "%s %s thing", strchr("aeiou", name[0]) && strcmp(name, colours_name(colours_of_pixel(a))) != 0 ? "an" : "a", name);
                 ck_assert_str_eq(bytes_text(&out[0]), wanted);
             }
             int light_before = a[0] > a[1] ? (a[0] > a[2] ? a[0] : a[2]) : (a[1] > a[2] ? a[1] : a[2]), light = p[0] > p[1] ? (p[0] > p[2] ? p[0] : p[2]) : (p[1] > p[2] ? p[1] : p[2]);
@@ -258,6 +290,7 @@ int main(void)
     Suite *suite = suite_create("augment");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
+    tcase_add_test(all, pictures_and_texts_have_colours);
     tcase_add_test(all, colours_have_their_names);
     tcase_add_test(all, sides_change_places);
     tcase_add_test(all, colour_words_follow_the_hue);
