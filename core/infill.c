@@ -214,16 +214,26 @@ bool infill(const struct runner *runner, const struct infill_request *q, struct 
     return ok;
 }
 
-bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error)
+bool infill_scores(const struct runner *runner, const int32_t *left, size_t left_n, const struct infill_prompt *right, int n, double *out, struct error *error)
 {
-    size_t V = (size_t)runner->model->config.V;
-    struct session *session = session_start_on(runner->model, runner->packed, 1, (int)(left_n + n), runner->pool, error);
-    float *logits = mem_alloc((n + 1) * V, sizeof *logits, error);
-    bool ok = session != NULL && logits != NULL && session_feed(session, 0, left, left_n, false, logits, error) &&
-              (n < 2 || session_feed(session, 0, ids, n - 1, true, logits + V, error));
-    *out = 0;
-    for (size_t i = 0; ok && i < n; i++) *out += log_probability(logits + i * V, (int)V, ids[i]);
+    size_t V = (size_t)runner->model->config.V, most = 1;
+    for (int k = 0; k < n; k++) most = right[k].n > most ? right[k].n : most;
+    struct session *session = session_start_on(runner->model, runner->packed, 1, (int)(left_n + most), runner->pool, error);
+    float *logits = mem_alloc((most + 1) * V, sizeof *logits, error);
+    bool ok = session != NULL && logits != NULL && session_feed(session, 0, left, left_n, false, logits, error);
+    for (int k = 0; ok && k < n; k++) {
+        session_cut(session, 0, (int)left_n);
+        ok = right[k].n < 2 || session_feed(session, 0, right[k].id, right[k].n - 1, true, logits + V, error);
+        out[k] = 0;
+        for (size_t i = 0; ok && i < right[k].n; i++) out[k] += log_probability(logits + i * V, (int)V, right[k].id[i]);
+    }
     session_stop(session);
     mem_free(logits);
     return ok;
+}
+
+bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error)
+{
+    *out = 0;
+    return infill_scores(runner, left, left_n, &(struct infill_prompt){ids, n}, 1, out, error);
 }

@@ -39,7 +39,8 @@ void infill_result_free(struct infill_result *result);
 
 bool infill(const struct runner *runner, const struct infill_request *request, struct infill_result *result, struct error *error);
 
-/* log p(ids | left) for n ids. */
+/* log p(right | left) for each of n, behind the same left; and for one. */
+bool infill_scores(const struct runner *runner, const int32_t *left, size_t left_n, const struct infill_prompt *right, int n, double *out, struct error *error);
 bool infill_score(const struct runner *runner, const int32_t *left, size_t left_n, const int32_t *ids, size_t n, double *out, struct error *error);
 
 #endif

@@ -36,7 +36,7 @@ static double log_probability(const struct painting *p, const float *logits, int
 
 /* ---- the start ---- */
 
-static const struct inpaint_prompt *prompt_of(const struct painting *p, int view)
+static const struct infill_prompt *prompt_of(const struct painting *p, int view)
 {
     int twin = p->guided ? view % 2 : 0;
     return view < (p->guided ? 2 : 1) ? &p->q->plain[twin] : &p->q->holed[twin];
@@ -48,7 +48,7 @@ static bool is_plain(const struct painting *p, int view) { return view < (p->gui
 static bool feed(struct painting *p, size_t first_hole, struct error *error)
 {
     for (int v = 0; v < p->views; v++) {
-        const struct inpaint_prompt *prompt = prompt_of(p, v);
+        const struct infill_prompt *prompt = prompt_of(p, v);
         size_t more = is_plain(p, v) ? first_hole : 0;
         if (!session_feed(p->session, v, prompt->id, prompt->n, false, logits_of(p, 0, v), error)) return false;
         if (more > 0 && !session_feed(p->session, v, p->q->place, more, false, logits_of(p, 0, v), error)) return false;

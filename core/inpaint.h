@@ -12,14 +12,12 @@
 #ifndef CORE_INPAINT_H
 #define CORE_INPAINT_H
 
-#include "core/generate.h"
+#include "core/infill.h"
 
 enum { INPAINT_PARTICLES_MOST = 64 };
 
-struct inpaint_prompt { const int32_t *id; size_t n; };
-
 struct inpaint_request {
-    struct inpaint_prompt plain[2], holed[2];       /* as prompted, and what guidance steers away from (unused when guidance_scale is 1) */
+    struct infill_prompt plain[2], holed[2];       /* as prompted, and what guidance steers away from (unused when guidance_scale is 1) */
     double share;                                   /* of the holed view, 0 to 1; 0: it is not run */
     const int32_t *place;                           /* (places): the id that stays, or -1 for a hole */
     size_t places;
