@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct decoding_defaults PICTURE_DEFAULTS = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 2, .do_sample = true};
+const struct decoding_defaults PICTURE_DEFAULTS = {.temperature = 0.9, .top_k = 60, .top_p = 1, .guidance = 3, .do_sample = true};
 
 enum { PALETTES = 8, MORE = 3 };                               /* palettes that are asked for the colours of a prompt, and how many of these may come in */
 

@@ -1,6 +1,7 @@
 /* The verbs of pictures as their user meets them, on the shipped model: wishes of draw, edits that leave the rest alone, sheets, frames. */
 #include "core/file.h"
 #include "core/random.h"
+#include "modalities/colours.h"
 #include "outputs/palette.h"
 #include "outputs/png.h"
 #include "tests/program.h"
@@ -81,6 +82,7 @@ static void start(void)
     ck_assert_ptr_nonnull(mkdtemp(home));
     put_file("p.gpl", PICO, sizeof PICO - 1);
     put_file("bad.hex", "12345\n", 6);
+    put_file("list.txt", "a red dragon\n\na blue potion\r\na green tree", 41), put_file("blank.txt", "\n\n", 2);
     make_ball("ball.png", 32, 32, 1), make_ball("ball16.png", 16, 16, 4), make_ball("odd.png", 24, 20, 3), make_ball("large.png", 100, 60, 1);
 }
 
@@ -105,6 +107,9 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw x -s 1 --background '#ffffff' --palette p.gpl", 2, "#ffffff is not in p.gpl"},
     {"$T draw x -s 1 --background '#ffffff' --colours 1", 2, "--colours: 1, and --background takes one"},
     {"$T draw -s 1 --best-of 3", 2, "--best-of: ranks by the prompt"},
+    {"$T draw x -s 1 --prompts list.txt", 2, "a prompt and --prompts; one of the two"},
+    {"$T draw -s 1 --prompts blank.txt", 1, "blank.txt: no line; a prompt a line"},
+    {"$T draw -s 1 --prompts nowhere.txt", 1, "nowhere.txt: cannot be opened"},
     {"$T draw x -s 1 --sheet s.gif", 2, "--sheet s.gif: unknown kind of file"},
     {"$T draw x -s 1 --sheet ball.png", 1, "ball.png: is there already"},
     {"$T draw x -s 1 --preview ascii", 2, "--preview: 'ascii' is unknown"},
@@ -210,6 +215,40 @@ START_TEST(tiles_have_no_seam)
         ck_assert_msg(seam <= inside / (s.width - 1), "%s: seam %g, inside %g", name, seam, inside / (s.width - 1));
         sprite_free(&s);
     }
+}
+END_TEST
+
+/* Of eight pictures in a folder, from seed 5 on, how many have this colour as their commonest. */
+static int coloured(const char *folder, const char *colour)
+{
+    int n = 0;
+    for (int seed = 5; seed < 13; seed++) {
+        char name[60];
+        int number[3];
+        snprintf(name, sizeof name, "%s/draw-%d.png", folder, seed);
+        struct sprite s = picture(name);
+        n += colours_of_sprite(&s, number) > 0 && strcmp(colours_name(number[0]), colour) == 0;
+        sprite_free(&s);
+    }
+    return n;
+}
+
+START_TEST(colour_words_of_the_prompt_are_met)
+{
+    must("$T draw 'a purple monster' -s 5 -n 8 --scale 1 -o words/ && $T draw 'a purple monster' -s 5 -n 8 --scale 1 --no-words -o none/ && $T draw 'a purple monster' -s 7 --scale 1 -o alone.png && cmp words/draw-7.png alone.png");
+    int with = coloured("words", "purple"), without = coloured("none", "purple");
+    ck_assert_msg(with >= 5 && with > without, "purple: %d of 8, %d when words do not count", with, without);
+    must("$T redo words/draw-12.png -o again.png --scale 1 && cmp words/draw-12.png again.png");
+}
+END_TEST
+
+START_TEST(prompts_come_from_a_file)
+{
+    must("$T draw --prompts list.txt -s 3 -n 2 --no-words --scale 1 -o list/ --sheet list.png && test $(ls list | wc -l) = 6 && $T recipe list/draw-6.png | grep -q '^prompt  *a blue potion$' && "
+         "$T draw 'a blue potion' -s 6 --no-words --scale 1 -o same.png && cmp same.png list/draw-6.png && $T recipe list/draw-8.png | grep -q '^prompt  *a green tree$'");
+    struct sprite sheet = picture("list.png");
+    ck_assert_int_eq(sheet.width, 3 * (32 + 8));
+    sprite_free(&sheet);
 }
 END_TEST
 
@@ -350,6 +389,8 @@ int main(void)
     tcase_add_test(all, wishes_shape_the_written_file);
     tcase_add_test(all, pieces_are_the_same_alone_and_together);
     tcase_add_test(all, tiles_have_no_seam);
+    tcase_add_test(all, colour_words_of_the_prompt_are_met);
+    tcase_add_test(all, prompts_come_from_a_file);
     tcase_add_test(all, fill_changes_nothing_outside);
     tcase_add_test(all, masks_mark_what_changes);
     tcase_add_test(all, continue_keeps_the_top_and_vary_what_its_strength_says);
