@@ -218,7 +218,7 @@ static bool add_before(const struct engine *e, const struct music_order *music, 
 /* Prompts and limits of a piece: the request for it. */
 static bool prepare(struct engine *e, const struct engine_order *o, struct making *m, struct generate_request *q, struct error *error)
 {
-    size_t room = (size_t)e->model.config.T, picture = CODES_PATTERNS + CODES_COLOURS_MOST + 4;
+    size_t room = (size_t)e->model.config.T, picture = CODES_IDS_MOST + 2;
     if (o->picture != NULL) m->wishes = o->picture->wishes;
     m->constraint = o->picture != NULL ? modality_constraint_wishes(&m->state, &e->vocabulary, &m->wishes) : modality_constraint(&m->state, &e->vocabulary, o->kind);
     m->options = *o->options;                                  /* a view */
@@ -243,13 +243,16 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
     const struct modality *modality = modality_of(o->kind);
     const int32_t *ids = m->made.id + m->head;
     size_t n = m->made.n - m->head;
+    struct picture_order picture;
+    struct engine_order own = *o;                              /* with the wishes as they were settled */
+    if (o->picture != NULL) picture = (struct picture_order){m->wishes, o->picture->finish}, own.picture = &picture;
     if (n > 0 && ids[n - 1] == SPECIAL_EOS) n--;
     if (o->picture != NULL) {
         struct image_finish finish;                            /* a view */
-        if (!finish_of(e, o, ids, n, &finish, error) || !image_decode(&e->vocabulary, ids, n, &finish, &out->sprite, error)) return false;
+        if (!finish_of(e, &own, ids, n, &finish, error) || !image_decode(&e->vocabulary, ids, n, &finish, &out->sprite, error)) return false;
     } else if (!modality->decode(&e->vocabulary, ids, n, out, error)) return false;
     if (o->wishes != NULL) controls_set_tempo(&out->score, o->wishes->quarters);
-    return ids_append_many(&out->ids, ids, n, error) && engine_recipe(e, o, ids, n, &out->recipe, error) &&
+    return ids_append_many(&out->ids, ids, n, error) && engine_recipe(e, &own, ids, n, &out->recipe, error) &&
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }
 
@@ -259,7 +262,7 @@ static bool settle_palettes(struct engine *e, const struct engine_order *orders,
     const struct codes *codes = e->vocabulary.codes;
     size_t last[BATCH_MOST];
     if (orders[0].picture == NULL || orders[0].picture->wishes.limit == 0 || n > BATCH_MOST) return true;
-    for (int i = 0; i < n; i++) m[i].wishes.limit = 0, last[i] = q[i].last, q[i].last = q[i].prompt_n + CODES_COLOURS_MOST + 2;
+    for (int i = 0; i < n; i++) m[i].wishes.limit = 0, last[i] = q[i].last, q[i].last = q[i].prompt_n + CODES_PALETTE_MOST;
     struct session *session = session_start_on(&e->model, e->packed, generate_sequences(orders[0].options, n), length, e->runner.pool, error);
     bool ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
     session_stop(session);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DEPTH_MOST = 6 };
@@ -78,6 +79,17 @@ static bool set_path(struct dataset_item *item, const char *path, struct error *
 
 /* ---- metadata.jsonl and ideas ---- */
 
+/* "brown weapon": a short caption that is alike for all pictures whose first colour and category were told. */
+static bool add_regular(struct dataset_item *item, const cJSON *row, struct error *error)
+{
+    char words[120];
+    const cJSON *category = json_member(row, "category"), *colour = cJSON_GetArrayItem(json_member(row, "colours"), 0);
+    if (item->kind != ITEM_IMAGE || item->captions == 0 || item->captions == DATASET_CAPTIONS || !cJSON_IsString(category) || !cJSON_IsString(colour)) return true;
+    snprintf(words, sizeof words, "%.50s %.60s", colour->valuestring, category->valuestring);
+    item->regular = true;
+    return add_caption(item, words, error);
+}
+
 static bool read_split(const cJSON *row, const char *name, enum split *out, bool *hashed, struct error *error)
 {
     const cJSON *item = json_member(row, "split");
@@ -104,7 +116,7 @@ static bool read_row(struct dataset *d, size_t *room, const cJSON *row, struct e
     if (cJSON_IsString(text) && !add_caption(item, text->valuestring, error)) return false;
     cJSON_ArrayForEach(alt, json_member(row, "alt"))
         if (cJSON_IsString(alt) && !add_caption(item, alt->valuestring, error)) return false;
-    return item->captions > 0 || caption_from_name(item, error);
+    return add_regular(item, row, error) && (item->captions > 0 || caption_from_name(item, error));
 }
 
 static bool read_idea(struct dataset *d, size_t *room, const cJSON *row, struct error *error)

@@ -1,7 +1,7 @@
 /* Data sets: folders and files of texts, tunes and sprites with their captions, made into pieces of ids.
  *
  * A data set is a file (.txt, .mid, .png, .jsonl) or a folder. A folder may hold metadata.jsonl, a line of JSON for each
- * file: `file_name`, `text` (the caption), `alt` (more captions), `title`, `split` (train, valid or test). Without it all
+ * file: `file_name`, `text` (the caption), `alt` (more captions), `colours` and `category` (for one more), `title`, `split` (train, valid or test). Without it all
  * files below the folder are taken; a caption then comes from name.txt beside name.mid or name.png, else from the file's
  * name, and the split from a hash of the name (90/5/5); pictures that are nearly alike go into one split (dataset_groups.c). A .jsonl file holds ideas: `idea`, `text`, `music`, `picture`.
  *
@@ -30,6 +30,7 @@ struct dataset_item {
     char *path;                        /* owned; NULL for an idea */
     char *caption[DATASET_CAPTIONS];   /* owned; of an idea: idea, text, music, picture */
     int captions;
+    bool regular;                      /* the last of them is "<colour> <category>" */
 };
 
 struct dataset_piece {
@@ -39,6 +40,7 @@ struct dataset_piece {
     struct ids caption[DATASET_CAPTIONS], mirrored_caption[DATASET_CAPTIONS], turned_caption[DATASET_CAPTIONS];    /* what is true of each */
     const char *words[DATASET_CAPTIONS];       /* the captions as they were told; of the item */
     int captions;
+    bool regular;                      /* as the item's */
     bool whole;                        /* of a tune: not an excerpt */
     bool may_mirror;                   /* its captions stay true; hues are turned only where they do */
 };

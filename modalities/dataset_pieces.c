@@ -5,13 +5,14 @@
 #include "core/random.h"
 #include "modalities/augment.h"
 #include "modalities/dataset.h"
+#include "modalities/draw_image.h"
 #include "modalities/draw_music.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Shares of the forms in training. */
-static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_TITLE = 0.5, SHARE_MIRROR = 0.5, SHARE_TURN = 0.25, SHARE_FILL = 0.2;
+static const double SHARE_TITLE = 0.5, SHARE_FILL = 0.2;
 enum { MIDDLE_MOST = 64 };
 
 struct made { struct dataset_piece *pieces; size_t n, room; uint64_t notes; struct error error; };
@@ -156,6 +157,7 @@ static bool make_captions(const struct vocabulary *v, const struct dataset_item 
     p->whole = !excerpt;
     for (int i = 0; i < item->captions; i++) {                 /* close the ranks */
         if (p->caption[i].n == 0) continue;
+        p->regular = item->regular && i == item->captions - 1;
         p->words[p->captions] = item->caption[i];
         move_list(&p->caption[p->captions], &p->caption[i]), move_list(&p->mirrored_caption[p->captions], &p->mirrored_caption[i]), move_list(&p->turned_caption[p->captions], &p->turned_caption[i]);
         p->captions++;
@@ -289,12 +291,6 @@ static bool forward(const struct dataset_piece *p, const struct ids *caption, co
     return ok && ids_append_many(out, payload->id, payload->n, error) && (!p->closes || ids_append(out, SPECIAL_EOS, error));
 }
 
-static bool reverse(const struct dataset_piece *p, const struct ids *caption, const struct ids *payload, struct ids *out, struct error *error)
-{
-    return form_describe(NULL, (enum modality_kind)p->kind, payload->id, payload->n, out, error) &&
-           ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
-}
-
 /* A text model's form: the text between the ids that its training had there. */
 static bool bare(const struct vocabulary *v, const struct dataset_piece *p, struct ids *out, struct error *error)
 {
@@ -337,25 +333,13 @@ static bool with_hole(const struct dataset *d, const struct ids *payload, size_t
 /* A training piece: draws number `draw` decide its caption, form and changes. */
 static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, uint64_t draw, struct ids *out, struct error *error)
 {
-    double form = random_unit(d->seed, draw, 0), change = random_unit(d->seed, draw, 2);
-    const struct ids *payload = &p->payload;
-    size_t which = p->captions > 0 ? (size_t)random_below(d->seed, draw, 1, (uint64_t)p->captions) : 0;
-    const struct ids *caption = p->captions > 0 ? &p->caption[which] : NULL;
-    bool ok;
+    if (p->kind == ITEM_IMAGE) return draw_image(d, p, draw, out, error);
     if (p->kind == ITEM_MUSIC) return draw_music(d, p, draw, out, error);
-    if (p->kind == ITEM_IMAGE && p->turned.n > 0 && random_unit(d->seed, draw, 7) < SHARE_TURN) {
-        payload = &p->turned;
-        caption = p->captions > 0 ? &p->turned_caption[which] : NULL;
-    } else if (p->kind == ITEM_IMAGE && p->may_mirror && p->mirrored.n > 0 && change < SHARE_MIRROR) {
-        payload = &p->mirrored;
-        caption = p->captions > 0 ? &p->mirrored_caption[which] : NULL;
-    }
+    if (p->kind == ITEM_IDEA) return forward(p, NULL, &p->payload, out, error);
+    const struct ids *caption = p->captions > 0 ? &p->caption[random_below(d->seed, draw, 1, (uint64_t)p->captions)] : NULL;
     size_t from, to;
-    if (p->kind == ITEM_TEXT && random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, payload, draw, &from, &to)) ok = with_hole(d, payload, from, to, out, error);
-    else if (p->kind == ITEM_TEXT) ok = forward(p, p->opens && form < SHARE_TITLE ? caption : NULL, payload, out, error);
-    else if (caption != NULL && form < SHARE_REVERSE) ok = reverse(p, caption, payload, out, error);
-    else ok = forward(p, form < SHARE_REVERSE + SHARE_FREE ? NULL : caption, payload, out, error);
-    return ok;
+    if (random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, &p->payload, draw, &from, &to)) return with_hole(d, &p->payload, from, to, out, error);
+    return forward(p, p->opens && random_unit(d->seed, draw, 0) < SHARE_TITLE ? caption : NULL, &p->payload, out, error);
 }
 
 static bool source_piece(void *context, bool valid, size_t index, uint64_t draw, struct ids *out, struct error *error)

@@ -55,7 +55,7 @@ static void taken(struct modality_state *state, int32_t id)
     (void)codes_grammar_advance(state->vocabulary->codes, &state->codes, id - state->vocabulary->image_first);
 }
 
-/* A sprite has its 256 patterns; there is no shorter way to its end. */
+/* A sprite has a pattern for each place; there is no shorter way to its end. */
 static int closing(const struct modality_state *state, int32_t *ids, int most)
 {
     (void)state, (void)ids, (void)most;

@@ -189,7 +189,7 @@ START_TEST(draws_pair_pictures_with_their_captions)
     struct sprite s;
     struct bytes png = {0};
     const bool wanted[SPLITS] = {true, true, true};
-    int seen[3] = {0};
+    int seen[3] = {0}, holes = 0;
     struct threads *pool = threads_start(1, &error);
     ck_assert_ptr_nonnull(pool);
     ck_assert(vocabulary_load("models/default", &v, &error) && mkdtemp(folder) != NULL);
@@ -209,7 +209,27 @@ START_TEST(draws_pair_pictures_with_their_captions)
         int which = -1;
         for (int k = 0; k < 3; k++)
             if (memmem(out.id, out.n * sizeof *out.id, payloads[k]->id, payloads[k]->n * sizeof *out.id) != NULL) which = k;
-        ck_assert_int_ge(which, 0);
+        const int32_t hole = v.image_first + codes_vocabulary(v.codes) - 2;
+        if (which < 0) {                                         /* some are left out and come second: the same picture as one of the three */
+            size_t from = 0;
+            int alike = 0;
+            while (out.id[from] != SPECIAL_IMAGE) from++;
+            struct ids a = {0};
+            struct sprite whole, other;
+            ck_assert(vocabulary_local(out.id + from + 1, out.n - from - 2, v.image_first, codes_vocabulary(v.codes), &a, &error) && codes_decode(v.codes, a.id, a.n, &whole, NULL, &error));
+            for (int k = 0; k < 3; k++) {
+                a.n = 0;
+                ck_assert(vocabulary_local(payloads[k]->id, payloads[k]->n, v.image_first, codes_vocabulary(v.codes), &a, &error) && codes_decode(v.codes, a.id, a.n, &other, NULL, &error));
+                alike += memcmp(whole.rgba, other.rgba, 4 * SPRITE_PIXELS) == 0;
+                sprite_free(&other);
+            }
+            ck_assert_int_eq(alike, 1);
+            ck_assert(memmem(out.id, out.n * sizeof *out.id, &hole, sizeof hole) != NULL && out.id[out.n - 1] == SPECIAL_EOS);
+            sprite_free(&whole);
+            ids_free(&a), ids_free(&out);
+            holes++;
+            continue;
+        }
         if (ids_have(&out, SPECIAL_CAPTION)) {
             ck_assert_ptr_nonnull(memmem(out.id, out.n * sizeof *out.id, captions[which]->id, captions[which]->n * sizeof *out.id));
             seen[which]++;
@@ -217,7 +237,8 @@ START_TEST(draws_pair_pictures_with_their_captions)
         ids_free(&out);
         bytes_free(&text);
     }
-    ck_assert(seen[0] > 60 && seen[1] > 60 && seen[2] > 40);
+    ck_assert(seen[0] > 50 && seen[1] > 50 && seen[2] > 30);
+    ck_assert(holes > 25 && holes < 65);
     struct bytes words = {0};
     ck_assert(bpe_decode(v.bpe, p->mirrored_caption->id, p->mirrored_caption->n, true, &words, &error));
     ck_assert_str_eq(bytes_text(&words), "a red cloak, right");

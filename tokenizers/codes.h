@@ -1,16 +1,25 @@
-/* Pictures as codes, palette first: vector quantization relative to the picture's own few colours.
+/* Pictures as codes, palette first: vector quantization relative to the picture's own few colours. Version 2.
  *
- *     sprite = size  colour{1..16}  end  pattern{256}
+ *     sprite  = size  colours  end  place{256 or 128}  [fill  pattern{holes}]
+ *     colours = (colour  [red green blue]){1..16}        the three only with native 16
+ *     place   = pattern | hole
  *
- * `size` tells native 32 or 16. Each `colour` is one entry of a learned master palette, in order of lightness. A `pattern` codes
- * a 2 x 2 patch as four indices into the palette just sent (0 = transparent, 1 … 16), from a learned codebook; 16 x 16
- * patterns in raster order make 32 x 32 pixels. So shape and colour are apart: hard alpha is exact, a limit on colours is
- * a limit on ids, and another palette recolours the sprite.
+ * `size` tells native 32 or 16. Each `colour` is one entry of a learned master palette, in order of lightness. A `pattern` is
+ * four indices into the palette just sent (0 = transparent, 1 … 16), from a learned codebook. So shape and colour are apart: hard
+ * alpha is exact, a limit on colours is a limit on ids, and another palette recolours the sprite.
+ *
+ * Native 32: a pattern is 2 x 2 pixels, 16 x 16 of them in the order of rows. Native 16, kept as doubled art of 32 x 32: a pattern
+ * (a, b, a, b) is two native pixels side by side, 8 x 16 of them; all 289 pairs are in the codebook, so the pixels are
+ * exact. `red`, `green`, `blue` are differences of -20 … 20 from the master colour, so that the colours are exact as well, nearly always.
+ *
+ * A `hole` stands for a pattern that comes later: behind the last place `fill` follows, then the pattern of each hole, in the order of
+ * places. So a model sees all that stays before it draws what is missing. The grammar takes holes but never offers them: they
+ * come from prompts (codes_leave_out).
  *
  * Both codebooks are learned from the training sprites: the palette by k-means over the sprites' colours with centres
  * put on real colours, the patterns by taking those that save most squared error, with unused ones replaced.
  *
- *   local ids:  size 32, size 16 | colours (K) | end | patterns (P)
+ *   local ids:  size 32, size 16 | colours (K) | end | patterns (P) | red (41) | green (41) | blue (41) | hole | fill
  */
 #ifndef TOKENIZERS_CODES_H
 #define TOKENIZERS_CODES_H
@@ -20,14 +29,19 @@
 
 struct codes;
 
-enum { CODES_COLOURS_MOST = 16, CODES_PATTERNS = 256, CODES_NAME_MOST = 48 };
+enum {
+    CODES_COLOURS_MOST = 16, CODES_NAME_MOST = 48,
+    CODES_PATTERNS = 256,                                    /* places of native 32; native 16 has half as many */
+    CODES_PALETTE_MOST = 2 + 4 * CODES_COLOURS_MOST,         /* ids up to the end of the palette */
+    CODES_IDS_MOST = 2 + CODES_COLOURS_MOST + CODES_PATTERNS /* of a picture without holes */
+};
 
 struct codes_options {
     int colours;             /* entries of the master palette */
-    int patterns;            /* entries of the pattern codebook */
+    int patterns;            /* entries of the pattern codebook, at least the 289 pairs */
     uint64_t seed;
 };
-#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1536, .seed = 1})
+#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1600, .seed = 1})
 
 /* Called now and then while training; returning false stops (ERROR_STOPPED). */
 typedef bool codes_progress(void *context, const char *what, int done, int total);
@@ -35,9 +49,16 @@ typedef bool codes_progress(void *context, const char *what, int done, int total
 /* Learn both codebooks from n sprites of 32 x 32. Deterministic. */
 bool codes_train(const struct sprite *sprites, size_t n, const struct codes_options *options, codes_progress *progress, void *context,
                  struct codes **out, struct error *error);
-bool codes_load(const char *path, struct codes **out, struct error *error);          /* vq.safetensors */
+bool codes_load(const char *path, struct codes **out, struct error *error);          /* vq.safetensors, version 2 */
 bool codes_save(const struct codes *codes, const char *path, struct error *error);
 void codes_free(struct codes *codes);
+
+/* Convolutional codes (vq.h) in the place of palette-first ones: another way to learn, then the same functions, but no holes and of wishes only the size. */
+struct vq_options;
+struct threads;
+bool codes_train_vq(const struct sprite *sprites, size_t n, const struct vq_options *options, struct threads *pool, codes_progress *progress, void *context,
+                    struct codes **out, struct error *error);
+bool codes_has_palettes(const struct codes *codes);                                  /* palette-first: holes and all wishes */
 
 int codes_vocabulary(const struct codes *codes);                                     /* how many local ids there are */
 const char *codes_name(const struct codes *codes, int32_t id, char text[CODES_NAME_MOST]); /* "colour 12 #a0b0c0"; returns text */
@@ -50,8 +71,15 @@ bool codes_encode(const struct codes *codes, const struct sprite *sprite, struct
 
 /* The sprite that ids stand for, 32 x 32 (overwritten; sprite_free); *native, when not NULL, gets 32 or 16. */
 bool codes_decode(const struct codes *codes, const int32_t *ids, size_t n, struct sprite *out, int *native, struct error *error);
-/* The same with these colours in place of the (n_colours) master colours that are sent. */
+/* The same with these (n_colours) colours in place of the first that are sent. */
 bool codes_decode_exact(const struct codes *codes, const int32_t *ids, size_t n, const uint8_t (*rgb)[3], int n_colours, struct sprite *out, int *native, struct error *error);
+
+/* Places of a picture, and of a row of them: 256 and 16, or for native 16 (doubled) 128 and 8. */
+int codes_places(bool doubled);
+int codes_per_row(bool doubled);
+
+/* A whole payload of n local ids without holes, with `hole` (places) left out and filled behind `fill`; appended to out. */
+bool codes_leave_out(const struct codes *codes, const int32_t *ids, size_t n, const bool *hole, struct ids *out, struct error *error);
 
 /* ---- Wishes: what the grammar obeys by masks, whatever is sampled ---- */
 
@@ -97,13 +125,15 @@ int codes_wishes_exact(const struct codes *codes, const struct codes_wishes *wis
 /* Plain data, copied freely. */
 struct codes_grammar {
     const struct codes_wishes *wishes;    /* borrowed, or NULL */
-    uint8_t state;                        /* what comes next: size, colours, patterns, nothing */
-    bool doubled;                         /* native 16: flat patterns only */
+    uint8_t state, channel;               /* what comes next; of the last colour: differences that may or must come */
+    bool doubled;                         /* native 16: pairs only */
     int colours;                          /* sent so far */
     int last_rank;                        /* of the last colour in the order of lightness */
-    int patterns;                         /* sent so far */
+    int place;                            /* of the next pattern */
+    int holes;                            /* not yet filled */
     int16_t master[CODES_COLOURS_MOST];   /* (colours) those sent */
-    int16_t pattern[CODES_PATTERNS];      /* (patterns) those sent */
+    uint8_t rgb[CODES_COLOURS_MOST][3];   /* (colours) with their differences */
+    int16_t pattern[CODES_PATTERNS];      /* (places) those sent; below 0: none yet */
     int64_t step[2], seam[2];             /* with tiles: colour steps so far inside and over the seam, along x and y */
 };
 

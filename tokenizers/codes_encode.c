@@ -1,8 +1,12 @@
-/* Sprites to image codes: first a palette of at most 16 master colours, then for each 2 x 2 patch the cheapest pattern.
+/* Sprites to image codes: first a palette of at most 16 colours, then for each place the cheapest pattern.
  *
- * A sprite with at most 16 colours takes the master colour nearest to each. One with more gets k-means centres of its own,
+ * Native 32: a sprite with at most 16 colours takes the master colour nearest to each. One with more gets k-means centres of its own,
  * weighted by pixels, then their nearest master colours; a few rounds move each choice to the master colour nearest to the
- * mean of the pixels that it serves. */
+ * mean of the pixels that it serves.
+ *
+ * Native 16: the colours are the sprite's own, or the best of several k-means of them; each gets a master colour for itself that its
+ * differences can reach, those with the fewest to choose from first. */
+#include "core/random.h"
 #include "core/simd.h"
 #include "tokenizers/codes_inside.h"
 
@@ -10,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PROHIBITIVE = 1 << 24, GREY = 128, REFINE_ROUNDS = 4, KMEANS_ROUNDS = 12 };
+enum { PROHIBITIVE = 1 << 24, GREY = 128, REFINE_ROUNDS = 4, KMEANS_ROUNDS = 12, OWN_ROUNDS = 30, OWN_STARTS = 32 };
 
 /* min over k of distance * 4096 + k: one integer minimum finds both; distances are below 2^18. */
 VARIANTS static int32_t nearest_key(const int16_t *r, const int16_t *g, const int16_t *b, int n, int R, int G, int B)
@@ -138,35 +142,145 @@ static void refine(const struct codes *c, struct codes_picture *p, const uint8_t
     }
 }
 
-void codes_choose_palette(const struct codes *c, const struct sprite *sprite, struct codes_picture *p)
+/* ---- native 16: colours of its own ---- */
+
+/* Start by drawing colours by weight times squared distance to those taken (k-means++). */
+static void scatter(uint64_t start, const uint8_t (*colour)[3], const float *weight, int n, float (*centre)[3], int k)
 {
-    uint8_t colour[SPRITE_PIXELS][3];
-    float weight[SPRITE_PIXELS], centre[CODES_COLOURS_MOST][3];
-    int owner[SPRITE_PIXELS], n = histogram(sprite, colour, weight);
-    *p = (struct codes_picture){.n = 1, .doubled = sprite_is_doubled(sprite)};
-    if (n == 0) return;
+    float distance[SPRITE_PIXELS];
+    for (int i = 0; i < n; i++) distance[i] = 1;
+    for (int j = 0; j < k; j++) {
+        double total = 0;
+        int pick = 0;
+        for (int i = 0; i < n; i++) total += (double)(weight[i] * distance[i]);
+        total *= random_unit(start, 16, (uint64_t)j);
+        while (pick < n - 1 && (total -= (double)(weight[pick] * distance[pick])) > 0) pick++;
+        for (int d = 0; d < 3; d++) centre[j][d] = colour[pick][d];
+        for (int i = 0; i < n; i++) {
+            float r = (float)colour[i][0] - centre[j][0], g = (float)colour[i][1] - centre[j][1], b = (float)colour[i][2] - centre[j][2], far = r * r + g * g + b * b;
+            distance[i] = j == 0 ? far : fminf(distance[i], far);
+        }
+    }
+}
+
+static double error_of(const uint8_t (*colour)[3], const float *weight, const int *owner, int n, float (*centre)[3])
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        for (int d = 0; d < 3; d++) {
+            double e = colour[i][d] - (double)lrintf(centre[owner[i]][d]);
+            sum += (double)weight[i] * e * e;
+        }
+    return sum;
+}
+
+/* At most 16 colours for the n of a sprite; returns how many. */
+static int own_colours(const uint8_t (*colour)[3], const float *weight, int n, uint8_t own[CODES_COLOURS_MOST][3])
+{
+    float centre[CODES_COLOURS_MOST][3];
+    int owner[SPRITE_PIXELS];
+    double least = INFINITY;
+    if (n <= CODES_COLOURS_MOST) {
+        memcpy(own, colour, (size_t)n * sizeof *own);
+        return n;
+    }
+    for (int start = 0; start < OWN_STARTS; start++) {
+        if (start == 0) spread(colour, weight, n, centre, CODES_COLOURS_MOST);
+        else scatter((uint64_t)start, colour, weight, n, centre, CODES_COLOURS_MOST);
+        codes_kmeans(colour, weight, owner, n, centre, 0, CODES_COLOURS_MOST, OWN_ROUNDS);
+        double sum = error_of(colour, weight, owner, n, centre);
+        if (sum >= least) continue;
+        least = sum;
+        for (int k = 0; k < CODES_COLOURS_MOST; k++)
+            for (int d = 0; d < 3; d++) own[k][d] = (uint8_t)lrintf(centre[k][d]);
+    }
+    return CODES_COLOURS_MOST;
+}
+
+static int clamp(int x) { return x < -CODES_REACH ? -CODES_REACH : x > CODES_REACH ? CODES_REACH : x; }
+
+/* What is out of reach of a master colour, squared, and to break ties the distance itself. */
+static int64_t reach_cost(const uint8_t master[3], const uint8_t rgb[3])
+{
+    int64_t over = 0, all = 0;
+    for (int d = 0; d < 3; d++) {
+        int e = rgb[d] - master[d], left = e - clamp(e);
+        over += left * left, all += e * e;
+    }
+    return over << 20 | all;
+}
+
+/* Masters for n <= 16 colours, each its own: always the colour with the fewest free ones in reach takes the nearest; an exact one is taken first. */
+static void assign_masters(const struct codes *c, const uint8_t (*own)[3], int n, struct codes_picture *p)
+{
+    bool taken[4096] = {false}, done[CODES_COLOURS_MOST] = {false};
+    for (int turn = 0; turn < n; turn++) {
+        int pick = -1, fewest = INT_MAX, best = 0;
+        for (int i = 0; i < n; i++) {
+            int64_t least = INT64_MAX;
+            int near = 0, in_reach = 0;
+            for (int k = 0; !done[i] && k < c->colours; k++) {
+                int64_t cost = taken[k] ? INT64_MAX : reach_cost(c->colour[k], own[i]);
+                in_reach += cost < 1 << 20;
+                if (cost < least) least = cost, near = k;
+            }
+            if (least == 0) in_reach = -1;
+            if (!done[i] && in_reach < fewest) fewest = in_reach, pick = i, best = near;
+        }
+        if (pick < 0) break;                                   /* a master palette of fewer than 16 */
+        done[pick] = taken[best] = true;
+        int at = p->n++;
+        for (; at > 0 && p->master[at - 1] > best; at--) p->master[at] = p->master[at - 1], memcpy(p->rgb[at], p->rgb[at - 1], 3);
+        p->master[at] = best;
+        for (int d = 0; d < 3; d++) p->rgb[at][d] = (uint8_t)(c->colour[best][d] + clamp(own[pick][d] - c->colour[best][d]));
+    }
+}
+
+/* ---- palettes ---- */
+
+static void choose_masters(const struct codes *c, const uint8_t (*colour)[3], const float *weight, int n, struct codes_picture *p)
+{
+    float centre[CODES_COLOURS_MOST][3];
+    int owner[SPRITE_PIXELS];
     p->n = n < CODES_COLOURS_MOST ? n : CODES_COLOURS_MOST;
     if (n <= CODES_COLOURS_MOST) {
         for (int i = 0; i < n; i++) p->master[i] = codes_nearest(c, colour[i]);
         p->n = tidy(p->master, p->n);
         return;
     }
-    spread((const uint8_t (*)[3])colour, weight, n, centre, p->n);
-    codes_kmeans((const uint8_t (*)[3])colour, weight, owner, n, centre, 0, p->n, KMEANS_ROUNDS);
+    spread(colour, weight, n, centre, p->n);
+    codes_kmeans(colour, weight, owner, n, centre, 0, p->n, KMEANS_ROUNDS);
     for (int i = 0; i < p->n; i++)
         p->master[i] = codes_nearest(c, (uint8_t[3]){(uint8_t)lrintf(centre[i][0]), (uint8_t)lrintf(centre[i][1]), (uint8_t)lrintf(centre[i][2])});
     p->n = tidy(p->master, p->n);
-    refine(c, p, (const uint8_t (*)[3])colour, weight, n);
+    refine(c, p, colour, weight, n);
 }
 
-void codes_patch_costs(const struct codes *c, const struct codes_picture *p, const struct sprite *sprite, int x, int y, int32_t cost[4][CODES_INDICES])
+void codes_choose_palette(const struct codes *c, const struct sprite *sprite, struct codes_picture *p)
+{
+    uint8_t colour[SPRITE_PIXELS][3], own[CODES_COLOURS_MOST][3];
+    float weight[SPRITE_PIXELS];
+    int n = histogram(sprite, colour, weight);
+    *p = (struct codes_picture){.doubled = sprite_is_doubled(sprite)};
+    if (n == 0) p->n = 1;
+    else if (p->doubled) {
+        int owns = own_colours((const uint8_t (*)[3])colour, weight, n, own);
+        assign_masters(c, (const uint8_t (*)[3])own, owns, p);
+        return;
+    } else choose_masters(c, (const uint8_t (*)[3])colour, weight, n, p);
+    for (int i = 0; i < p->n; i++) memcpy(p->rgb[i], c->colour[p->master[i]], 3);
+}
+
+/* ---- patterns ---- */
+
+void codes_patch_costs(const struct codes_picture *p, const struct sprite *sprite, int place, int32_t cost[4][CODES_INDICES])
 {
     for (int k = 0; k < 4; k++) {
-        const uint8_t *pixel = sprite->rgba + 4 * ((2 * y + k / 2) * SPRITE_SIDE + 2 * x + k % 2);
+        const uint8_t *pixel = sprite->rgba + 4 * codes_pixel(p->doubled, place, k);
         bool opaque = pixel[3] != 0;
         cost[k][0] = opaque ? PROHIBITIVE : 0;
         for (int i = 0; i < p->n; i++) {
-            const uint8_t *q = c->colour[p->master[i]];
+            const uint8_t *q = p->rgb[i];
             int r = q[0] - (opaque ? pixel[0] : GREY), g = q[1] - (opaque ? pixel[1] : GREY), b = q[2] - (opaque ? pixel[2] : GREY);
             cost[k][i + 1] = r * r + g * g + b * b + (opaque ? 0 : PROHIBITIVE);
         }
@@ -237,14 +351,21 @@ bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids
         return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", sprite->width, sprite->height);
     struct codes_picture p;
     size_t start = out->n;
+    if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
     codes_choose_palette(c, sprite, &p);
+    int32_t end = CODES_SIZES + c->colours, first_step = end + 1 + c->patterns;
     bool ok = ids_append(out, p.doubled ? 1 : 0, error);
-    for (int i = 0; ok && i < p.n; i++) ok = ids_append(out, CODES_SIZES + p.master[i], error);
-    ok = ok && ids_append(out, CODES_SIZES + c->colours, error);
-    for (int place = 0; ok && place < CODES_PATTERNS; place++) {
+    for (int i = 0; ok && i < p.n; i++) {
+        const uint8_t *master = c->colour[p.master[i]];
+        ok = ids_append(out, CODES_SIZES + p.master[i], error);
+        bool differs = memcmp(master, p.rgb[i], 3) != 0;
+        for (int d = 0; ok && differs && d < 3; d++) ok = ids_append(out, first_step + d * CODES_STEPS + p.rgb[i][d] - master[d] + CODES_REACH, error);
+    }
+    ok = ok && ids_append(out, end, error);
+    for (int place = 0; ok && place < codes_places(p.doubled); place++) {
         int32_t cost[4][CODES_INDICES], best;
-        codes_patch_costs(c, &p, sprite, place % CODES_PER_ROW, place / CODES_PER_ROW, cost);
-        ok = ids_append(out, CODES_SIZES + c->colours + 1 + codes_best_pattern(c, &p, cost, &best, NULL), error);
+        codes_patch_costs(&p, sprite, place, cost);
+        ok = ids_append(out, end + 1 + codes_best_pattern(c, &p, cost, &best, NULL), error);
     }
     return ok && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
 }

@@ -4,7 +4,7 @@
  * entries as they are (common palettes are then exact); k-means places the rest, and each of those centres moves onto the
  * heaviest real colour of its cell.
  *
- * Patterns: all 17 flat ones, then the most frequent; then rounds of exchange. In a round every patch adds its error to
+ * Patterns (of native 32; pictures of native 16 need the 289 pairs alone): all pairs, then the most frequent; then rounds of exchange. In a round every patch adds its error to
  * the ideal pattern that is missing, and to the pattern it uses what the next best would cost more. Where a missing
  * pattern would save more than a present one is worth, they change places. A sprite's errors weigh 1 / (its own mean
  * error + SOFT), which is about the slope of PSNR: nearly exact sprites are made exact, hard ones do not eat the codebook. */
@@ -169,8 +169,8 @@ static void count_shapes(const struct trainer *t, struct exchange *e)
     uint8_t ideal[4];
     for (size_t s = 0; s < e->sample; s++) {
         codes_choose_palette(t->codes, sampled(t, e, s), &e->pictures[s]);
-        for (int place = 0; place < CODES_PATTERNS; place++) {
-            codes_patch_costs(t->codes, &e->pictures[s], sampled(t, e, s), place % CODES_PER_ROW, place / CODES_PER_ROW, cost);
+        for (int place = 0; place < CODES_PATTERNS && !e->pictures[s].doubled; place++) {
+            codes_patch_costs(&e->pictures[s], sampled(t, e, s), place, cost);
             ideal_of(cost, e->pictures[s].n, ideal);
             add_both(e->gain, ideal, 1);
         }
@@ -190,10 +190,13 @@ static int largest(const float *x, int n)
     return best;
 }
 
-/* The flat patterns, every transparency outline of one colour being as frequent as it is, then the most frequent. */
+/* The pairs, then the most frequent. */
 static void start_patterns(struct codes *c, float *count)
 {
-    for (uint8_t i = 0; i < CODES_INDICES; i++) count[codes_shape((uint8_t[4]){i, i, i, i})] = INFINITY;
+    for (int i = 0; i < CODES_PAIRS; i++) {
+        uint8_t a = (uint8_t)(i / CODES_INDICES), b = (uint8_t)(i % CODES_INDICES);
+        count[codes_shape((uint8_t[4]){a, b, a, b})] = INFINITY;
+    }
     for (int at = 0; at < c->patterns; at++) {
         int shape = largest(count, CODES_SHAPES);
         put(c, at, shape);
@@ -201,8 +204,6 @@ static void start_patterns(struct codes *c, float *count)
     }
     codes_index(c);
 }
-
-static bool is_flat(const uint8_t p[4]) { return p[0] == p[1] && p[0] == p[2] && p[0] == p[3]; }
 
 /* One sprite's part in a round: what missing patterns would save and present ones are worth. */
 static void weigh(const struct trainer *t, struct exchange *e, size_t s)
@@ -212,9 +213,9 @@ static void weigh(const struct trainer *t, struct exchange *e, size_t s)
     uint8_t ideal[4];
     double sum = 0;
     const struct codes_picture *p = &e->pictures[s];
-    if (p->doubled) return;                                   /* flat patterns are all there */
+    if (p->doubled) return;                                   /* pairs are all there */
     for (int place = 0; place < CODES_PATTERNS; place++) {
-        codes_patch_costs(t->codes, p, sampled(t, e, s), place % CODES_PER_ROW, place / CODES_PER_ROW, cost);
+        codes_patch_costs(p, sampled(t, e, s), place, cost);
         ideal_of(cost, p->n, ideal);
         shape[place] = codes_shape(ideal);
         least[place] = cost[0][ideal[0]] + cost[1][ideal[1]] + cost[2][ideal[2]] + cost[3][ideal[3]];
@@ -236,8 +237,10 @@ static void weigh(const struct trainer *t, struct exchange *e, size_t s)
 static int swap(struct codes *c, struct exchange *e, int most)
 {
     int swaps = 0;
-    for (int i = 0; i < c->patterns; i++)
-        if (is_flat(c->pattern[i])) e->worth[i] = INFINITY;
+    for (int i = 0; i < c->patterns; i++) {
+        e->gain[codes_shape(c->pattern[i])] = 0;              /* a missing one's mirror image may be there */
+        if (codes_is_pair(c->pattern[i])) e->worth[i] = INFINITY;
+    }
     for (; swaps < most; swaps++) {
         int in = largest(e->gain, CODES_SHAPES), out = 0;
         for (int i = 1; i < c->patterns; i++)
@@ -279,8 +282,8 @@ static bool learn_patterns(const struct trainer *t)
 static bool check_sprites(const struct sprite *sprites, size_t n, const struct codes_options *o, struct error *error)
 {
     if (n == 0) return error_set(error, ERROR_INPUT, "image codes: no sprite to learn from; at least one is wanted");
-    if (o->colours < CODES_COLOURS_MOST || o->colours > 4096 || o->patterns < 64 || o->patterns > 8192)
-        return error_set(error, ERROR_INPUT, "image codes: %d colours, %d patterns; 16 to 4096 and 64 to 8192 are wanted", o->colours, o->patterns);
+    if (o->colours < CODES_COLOURS_MOST || o->colours > 4096 || o->patterns < CODES_PAIRS || o->patterns > 8192)
+        return error_set(error, ERROR_INPUT, "image codes: %d colours, %d patterns; 16 to 4096 and 289 to 8192 are wanted", o->colours, o->patterns);
     for (size_t i = 0; i < n; i++)
         if (sprites[i].width != SPRITE_SIDE || sprites[i].height != SPRITE_SIDE)
             return error_set(error, ERROR_INPUT, "image codes: sprite %zu is %d x %d; 32 x 32 is wanted", i, sprites[i].width, sprites[i].height);

@@ -1,20 +1,21 @@
 /* Wishes for a picture: what the grammar's masks leave; see codes.h.
  *
  * Every wish narrows a mask that was not empty and leaves it not empty, so that any draw from what is left is a picture that
- * obeys. Where the pattern codebook has no pattern for what is wanted of a 2 x 2 patch, those with the fewest wrong pixels stay.
+ * obeys. Where the pattern codebook has no pattern for what is wanted of a place, those with the fewest wrong pixels stay.
  *
- * Mirror: on the left those patterns stay whose mirror image is in the codebook, on the right the mirror image is forced.
+ * Mirror: those patterns stay whose mirror image is in the codebook; where the partner in the other half is known, its mirror image is forced.
  *
  * Tiles: along an axis let S be the sum of colour steps between neighbours inside (31 pairs a line) and T the sum over the seam
  * (one pair a line). The seam is no rougher than the inside when T <= S / 31. Both are known up to the place that is being
  * sampled, and S can only grow: a last pattern of a line may therefore spend what is left of SHARE of S / 31, and the first patterns are
- * those that some pattern can meet without any step. */
+ * those that some pattern can meet without any step. With holes the ends of a line come in any order: the later one is
+ * the one that must meet the other, and a pair of neighbours counts when the second of them comes. */
 #include "tokenizers/codes_inside.h"
 
 #include <limits.h>
 #include <string.h>
 
-enum { DARK = 80 * 1000, PAIRS = SPRITE_SIDE - 1, HALF = CODES_PER_ROW / 2 };
+enum { DARK = 80 * 1000, PAIRS = SPRITE_SIDE - 1, PATTERNS_MOST = 16384 };
 static const double SHARE = 0.85;
 
 /* ---- colours ---- */
@@ -40,16 +41,30 @@ void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, 
     if (musts > 0 || g->colours < w->least) *end = 0;
 }
 
+/* Exact colours that are wished take the place of differences; with an outline the darkest stays dark. */
+bool codes_wishes_steps(const struct codes_grammar *g) { return g->wishes->colours == 0 && !g->wishes->only && !(g->wishes->dark && g->colours == 1); }
+
+/* Read a palette, the start of a payload. */
+static void follow_palette(const struct codes *c, const int32_t *ids, size_t n, struct codes_grammar *g)
+{
+    codes_grammar_start(g, NULL);
+    for (size_t i = 0; i < n && g->state <= CODES_AT_COLOURS && codes_grammar_advance(c, g, ids[i]); i++) {}
+}
+
+static void exact_colours(const struct codes_wishes *w, const struct codes_grammar *g, uint8_t rgb[CODES_COLOURS_MOST][3])
+{
+    memcpy(rgb, g->rgb, sizeof g->rgb);
+    for (int i = 0; i < g->colours; i++)
+        for (int k = 0; k < w->colours; k++)
+            if (w->colour[k].master == g->master[i]) memcpy(rgb[i], w->colour[k].rgb, 3);
+}
+
 int codes_wishes_exact(const struct codes *c, const struct codes_wishes *w, const int32_t *ids, size_t n, uint8_t rgb[CODES_COLOURS_MOST][3])
 {
-    int sent = 0;
-    for (size_t i = 1; i < n && ids[i] < CODES_SIZES + c->colours && sent < CODES_COLOURS_MOST; i++, sent++) {
-        int master = ids[i] - CODES_SIZES;
-        memcpy(rgb[sent], c->colour[master], 3);
-        for (int k = 0; k < w->colours; k++)
-            if (w->colour[k].master == master) memcpy(rgb[sent], w->colour[k].rgb, 3);
-    }
-    return sent;
+    struct codes_grammar g;
+    follow_palette(c, ids, n, &g);
+    exact_colours(w, &g, rgb);
+    return g.colours;
 }
 
 /* ---- what is wanted of pixels ---- */
@@ -57,12 +72,13 @@ int codes_wishes_exact(const struct codes *c, const struct codes_wishes *w, cons
 /* Wrong pixels of a pattern at the grammar's place. */
 static int mismatches(const struct codes *c, const struct codes_grammar *g, int pattern)
 {
-    int x = g->patterns % CODES_PER_ROW * 2, y = g->patterns / CODES_PER_ROW * 2, wrong = 0;
-    for (int k = 0; k < 4; k++) {
-        int want = g->wishes->want[(y + k / 2) * SPRITE_SIDE + x + k % 2], index = c->pattern[pattern][k];
-        if (want >= 0) wrong += index == 0 || g->master[index - 1] != want;
-        else wrong += (want == CODES_CLEAR && index != 0) || (want == CODES_OPAQUE && index == 0);
-    }
+    int wrong = 0;
+    for (int k = 0; k < 4; k++)
+        for (int x = 0; x <= g->doubled; x++) {
+            int want = g->wishes->want[codes_pixel(g->doubled, g->place, k) + x], index = c->pattern[pattern][k];
+            if (want >= 0) wrong += index == 0 || g->master[index - 1] != want;
+            else wrong += (want == CODES_CLEAR && index != 0) || (want == CODES_OPAQUE && index == 0);
+        }
     return wrong;
 }
 
@@ -83,32 +99,39 @@ static int mirror_of(const struct codes *c, int pattern)
     return c->code_of_shape[codes_shape((uint8_t[4]){p[1], p[0], p[3], p[2]})];
 }
 
+/* The pattern that the other half forces at a place; -1: none. */
+static int forced(const struct codes *c, const struct codes_grammar *g, int place)
+{
+    int per_row = codes_per_row(g->doubled), partner = g->pattern[place - 2 * (place % per_row) + per_row - 1];
+    return partner < 0 ? -1 : mirror_of(c, partner);
+}
+
 static void keep_mirrored(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
 {
-    int x = g->patterns % CODES_PER_ROW, partner = x < HALF ? -1 : mirror_of(c, g->pattern[g->patterns - 2 * x + CODES_PER_ROW - 1]);
-    for (int i = 0; i < c->patterns; i++) allowed[i] = allowed[i] && (partner < 0 ? mirror_of(c, i) >= 0 : i == partner);
+    int pattern = forced(c, g, g->place);
+    for (int i = 0; i < c->patterns; i++) allowed[i] = allowed[i] && (pattern < 0 ? mirror_of(c, i) >= 0 : i == pattern);
 }
 
 /* ---- tiles ---- */
 
 /* The colour that an index of the palette sent becomes; transparent pixels are 0, 0, 0, 0. */
-static void shown(const struct codes *c, const struct codes_grammar *g, int index, int rgba[4])
+static void shown(const struct codes_grammar *g, int index, int rgba[4])
 {
     memset(rgba, 0, 4 * sizeof *rgba);
     if (index == 0) return;
     const struct codes_wishes *w = g->wishes;
-    const uint8_t *rgb = c->colour[g->master[index - 1]];
+    const uint8_t *rgb = g->rgb[index - 1];
     for (int k = 0; k < w->colours; k++)
         if (w->colour[k].master == g->master[index - 1]) rgb = w->colour[k].rgb;
     for (int d = 0; d < 3; d++) rgba[d] = rgb[d];
     rgba[3] = 255;
 }
 
-static int step(const struct codes *c, const struct codes_grammar *g, int a, int b)
+static int step(const struct codes_grammar *g, int a, int b)
 {
     int p[4], q[4], sum = 0;
     if (a == b) return 0;
-    shown(c, g, a, p), shown(c, g, b, q);
+    shown(g, a, p), shown(g, b, q);
     for (int d = 0; d < 4; d++) sum += p[d] > q[d] ? p[d] - q[d] : q[d] - p[d];
     return sum;
 }
@@ -117,24 +140,40 @@ static int step(const struct codes *c, const struct codes_grammar *g, int a, int
 static int seam_step(const struct codes *c, const struct codes_grammar *g, int axis, int last, int first)
 {
     const uint8_t *p = c->pattern[last], *q = c->pattern[first];
-    return axis == 0 ? step(c, g, p[1], q[0]) + step(c, g, p[3], q[2]) : step(c, g, p[2], q[0]) + step(c, g, p[3], q[1]);
+    return axis == 0 ? step(g, p[1], q[0]) + step(g, p[3], q[2]) : step(g, p[2], q[0]) + step(g, p[3], q[1]);
 }
 
-static bool at_last(const struct codes_grammar *g, int axis) { return (axis == 0 ? g->patterns % CODES_PER_ROW : g->patterns / CODES_PER_ROW) == CODES_PER_ROW - 1; }
-static bool at_first(const struct codes_grammar *g, int axis) { return (axis == 0 ? g->patterns % CODES_PER_ROW : g->patterns / CODES_PER_ROW) == 0; }
-static int first_of_line(const struct codes_grammar *g, int axis) { return g->pattern[axis == 0 ? g->patterns - CODES_PER_ROW + 1 : g->patterns % CODES_PER_ROW]; }
+/* Where a place lies in its line along an axis, and the other end of that line. */
+static int at_line(const struct codes_grammar *g, int axis) { return axis == 0 ? g->place % codes_per_row(g->doubled) : g->place / codes_per_row(g->doubled); }
+static int line_length(const struct codes_grammar *g, int axis) { return axis == 0 ? codes_per_row(g->doubled) : SPRITE_SIDE / 2; }
+static bool at_edge(const struct codes_grammar *g, int axis) { return at_line(g, axis) == 0 || at_line(g, axis) == line_length(g, axis) - 1; }
 
-/* A line begins with a pattern that some pattern can meet at its end without a step. */
+/* Of a mirrored picture it may be known by its partner. */
+static int other_end(const struct codes *c, const struct codes_grammar *g, int axis)
+{
+    int far = (line_length(g, axis) - 1) * (axis == 0 ? 1 : codes_per_row(g->doubled)), place = at_line(g, axis) == 0 ? g->place + far : g->place - far;
+    return g->pattern[place] < 0 && g->wishes->symmetric ? forced(c, g, place) : g->pattern[place];
+}
+
+/* The step over the seam that a pattern at an end of a line makes with the other end. */
+static int end_step(const struct codes *c, const struct codes_grammar *g, int axis, int pattern)
+{
+    return at_line(g, axis) == 0 ? seam_step(c, g, axis, other_end(c, g, axis), pattern) : seam_step(c, g, axis, pattern, other_end(c, g, axis));
+}
+
+/* A line's end comes first with a pattern that some pattern can meet at the other end without a step. */
 static void keep_meetable(const struct codes *c, const struct codes_grammar *g, int axis, uint8_t *allowed)
 {
-    bool meets[CODES_INDICES][CODES_INDICES] = {{false}};
+    bool meets[CODES_INDICES][CODES_INDICES] = {{false}}, first = at_line(g, axis) == 0;
     for (int i = 0; i < c->patterns; i++) {
         const uint8_t *p = c->pattern[i];
-        if (codes_pattern_fits(c, g, i) && (!g->wishes->symmetric || mirror_of(c, i) >= 0)) meets[axis == 0 ? p[1] : p[2]][p[3]] = true;
+        if (!codes_pattern_fits(c, g, i) || (g->wishes->symmetric && mirror_of(c, i) < 0)) continue;
+        if (first) meets[axis == 0 ? p[1] : p[2]][p[3]] = true;
+        else meets[p[0]][axis == 0 ? p[2] : p[1]] = true;
     }
     for (int i = 0; i < c->patterns; i++) {
         const uint8_t *p = c->pattern[i];
-        allowed[i] = allowed[i] && meets[p[0]][axis == 0 ? p[2] : p[1]];
+        allowed[i] = allowed[i] && (first ? meets[p[0]][axis == 0 ? p[2] : p[1]] : meets[axis == 0 ? p[1] : p[2]][p[3]]);
     }
 }
 
@@ -145,10 +184,12 @@ static int64_t left_for(const struct codes_grammar *g, int axis)
 }
 
 /* The last patch of all meets two seams at once. Where it can, the picture's corners get one colour, and what stands beside the last
- * patch is such that a pattern meets both without a step. */
+ * patch is such that a pattern meets both without a step. `g` is at the end of the first row or the start of the last one. */
 static bool fits_corner(const struct codes *c, const struct codes_grammar *g, const uint8_t *p)
 {
-    const uint8_t *first = c->pattern[g->pattern[0]], *above = g->patterns >= CODES_PER_ROW ? c->pattern[g->pattern[CODES_PER_ROW - 1]] : p, *left = g->patterns >= CODES_PER_ROW ? p : first;
+    int per_row = codes_per_row(g->doubled);
+    bool below = g->place >= per_row;
+    const uint8_t *first = c->pattern[g->pattern[0]], *above = below ? c->pattern[g->pattern[per_row - 1]] : p, *left = below ? p : first;
     if (above[1] != first[0] || (left == p && left[2] != first[0])) return false;
     int meeting = 0;
     for (int i = 0; i < c->patterns && meeting == 0; i++) {
@@ -156,6 +197,14 @@ static bool fits_corner(const struct codes *c, const struct codes_grammar *g, co
         meeting += q[3] == first[0] && q[2] == above[0] && (left != p || q[1] == left[0]) && codes_pattern_fits(c, g, i);
     }
     return meeting > 0;
+}
+
+/* Without holes only: where the first row is known. */
+static bool before_corner(const struct codes_grammar *g)
+{
+    int per_row = codes_per_row(g->doubled), places = codes_places(g->doubled);
+    if (g->pattern[0] < 0) return false;
+    return g->place == per_row - 1 || (g->place == places - per_row && g->pattern[per_row - 1] >= 0);
 }
 
 static void keep_corner(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
@@ -172,19 +221,19 @@ static void keep_corner(const struct codes *c, const struct codes_grammar *g, ui
 static void keep_seamless(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
 {
     const struct codes_wishes *w = g->wishes;
-    bool x = w->tile_x && at_last(g, 0), y = w->tile_y && at_last(g, 1), some = false;
+    bool tile[2] = {w->tile_x && at_edge(g, 0), w->tile_y && at_edge(g, 1)}, some = false;
     int64_t least = INT64_MAX;
-    if (w->tile_x && at_first(g, 0)) keep_meetable(c, g, 0, allowed);
-    if (w->tile_y && at_first(g, 1)) keep_meetable(c, g, 1, allowed);
-    if (w->tile_x && w->tile_y && !w->symmetric && (g->patterns == CODES_PER_ROW - 1 || g->patterns == CODES_PATTERNS - CODES_PER_ROW)) keep_corner(c, g, allowed);
-    if (!x && !y) return;
+    for (int axis = 0; axis < 2; axis++)
+        if (tile[axis] && other_end(c, g, axis) < 0) keep_meetable(c, g, axis, allowed), tile[axis] = false;
+    if (w->tile_x && w->tile_y && !w->symmetric && before_corner(g)) keep_corner(c, g, allowed);
+    if (!tile[0] && !tile[1]) return;
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < c->patterns; i++) {
             if (!allowed[i]) continue;
             int64_t cost = 0, over = 0;
             for (int axis = 0; axis < 2; axis++) {
-                if (!(axis == 0 ? x : y)) continue;
-                int64_t s = seam_step(c, g, axis, i, first_of_line(g, axis)), room = left_for(g, axis);
+                if (!tile[axis]) continue;
+                int64_t s = end_step(c, g, axis, i), room = left_for(g, axis);
                 cost += s, over += s > (room > 0 ? room : 0) ? 1 : 0;
             }
             if (pass == 0) some = some || over == 0, least = cost < least ? cost : least;
@@ -192,26 +241,46 @@ static void keep_seamless(const struct codes *c, const struct codes_grammar *g, 
         }
 }
 
-void codes_wishes_taken(const struct codes *c, struct codes_grammar *g)
+/* The step between a pattern at the grammar's place and its neighbour on a side (-1 or 1) along an axis; 0 where that is not known. */
+static int neighbour_step(const struct codes *c, const struct codes_grammar *g, int axis, int side, int pattern)
+{
+    int at = at_line(g, axis) + side, other;
+    if (at < 0 || at == line_length(g, axis)) return 0;
+    other = g->pattern[g->place + side * (axis == 0 ? 1 : codes_per_row(g->doubled))];
+    return other < 0 ? 0 : side < 0 ? seam_step(c, g, axis, other, pattern) : seam_step(c, g, axis, pattern, other);
+}
+
+void codes_wishes_take(const struct codes *c, struct codes_grammar *g, int pattern)
 {
     const struct codes_wishes *w = g->wishes;
-    int at = g->patterns - 1, x = at % CODES_PER_ROW, y = at / CODES_PER_ROW;
-    const uint8_t *p = c->pattern[g->pattern[at]];
+    const uint8_t *p = c->pattern[pattern];
     if (!w->tile_x && !w->tile_y) return;
-    g->step[0] += step(c, g, p[0], p[1]) + step(c, g, p[2], p[3]);
-    g->step[1] += step(c, g, p[0], p[2]) + step(c, g, p[1], p[3]);
-    if (x > 0) g->step[0] += seam_step(c, g, 0, g->pattern[at - 1], g->pattern[at]);
-    if (y > 0) g->step[1] += seam_step(c, g, 1, g->pattern[at - CODES_PER_ROW], g->pattern[at]);
-    if (w->tile_x && x == CODES_PER_ROW - 1) g->seam[0] += seam_step(c, g, 0, g->pattern[at], g->pattern[at - x]);
-    if (w->tile_y && y == CODES_PER_ROW - 1 && !(w->symmetric && x >= HALF)) g->seam[1] += seam_step(c, g, 1, g->pattern[at], g->pattern[x]);
+    g->step[0] += step(g, p[0], p[1]) + step(g, p[2], p[3]);
+    g->step[1] += step(g, p[0], p[2]) + step(g, p[1], p[3]);
+    for (int axis = 0; axis < 2; axis++) {
+        g->step[axis] += neighbour_step(c, g, axis, -1, pattern) + neighbour_step(c, g, axis, 1, pattern);
+        bool counts = axis == 0 ? w->tile_x : w->tile_y && !(w->symmetric && forced(c, g, g->place) >= 0);
+        if (counts && at_edge(g, axis) && other_end(c, g, axis) >= 0) g->seam[axis] += end_step(c, g, axis, pattern);
+    }
 }
+
+/* Narrow the mask; where nothing would be left (prompts with holes hold what they like) it stays. */
+static void narrow(const struct codes *c, const struct codes_grammar *g, void (*keep)(const struct codes *, const struct codes_grammar *, uint8_t *), uint8_t *allowed)
+{
+    uint8_t before[PATTERNS_MOST];
+    memcpy(before, allowed, (size_t)c->patterns);
+    keep(c, g, allowed);
+    if (memchr(allowed, 1, (size_t)c->patterns) == NULL) memcpy(allowed, before, (size_t)c->patterns);
+}
+
+static void keep_wanted(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed) { keep_least(c, g, mismatches, allowed); }
 
 void codes_wishes_patterns(const struct codes *c, const struct codes_grammar *g, uint8_t *allowed)
 {
     const struct codes_wishes *w = g->wishes;
-    if (w->want != NULL) keep_least(c, g, mismatches, allowed);
-    if (w->symmetric) keep_mirrored(c, g, allowed);
-    if ((w->tile_x || w->tile_y) && !(w->symmetric && g->patterns % CODES_PER_ROW >= HALF)) keep_seamless(c, g, allowed);
+    if (w->want != NULL) narrow(c, g, keep_wanted, allowed);
+    if (w->symmetric) narrow(c, g, keep_mirrored, allowed);
+    if ((w->tile_x || w->tile_y) && !(w->symmetric && forced(c, g, g->place) >= 0)) narrow(c, g, keep_seamless, allowed);
 }
 
 /* ---- making wishes ---- */
@@ -268,19 +337,19 @@ bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const st
         want[i] = keep[i] == 0 ? CODES_ANY : CODES_CLEAR;
         if (pixel[3] == 0) continue;
         for (int k = 1; k < p.n; k++)
-            if (distance(c->colour[p.master[k]], pixel) < distance(c->colour[p.master[best]], pixel)) best = k;
+            if (distance(p.rgb[k], pixel) < distance(p.rgb[best], pixel)) best = k;
         served[best]++;
         if (keep[i]) want[i] = (int16_t)p.master[best];
     }
     for (int k = 0; pixels > 0 && k < p.n; k++) {              /* the exact colour: the commonest of those that the master serves */
-        const uint8_t *exact = c->colour[p.master[k]];
+        const uint8_t *exact = p.rgb[k];
         int most = 0;
         for (int i = 0; i < SPRITE_PIXELS; i++) {
             const uint8_t *pixel = part.rgba + 4 * i;
             int n = 0, best = 0;
             if (pixel[3] == 0) continue;
             for (int m = 1; m < p.n; m++)
-                if (distance(c->colour[p.master[m]], pixel) < distance(c->colour[p.master[best]], pixel)) best = m;
+                if (distance(p.rgb[m], pixel) < distance(p.rgb[best], pixel)) best = m;
             if (best != k) continue;
             for (int j = i; j < SPRITE_PIXELS; j++) n += memcmp(part.rgba + 4 * j, pixel, 4) == 0;
             if (n > most) most = n, exact = pixel;
@@ -294,6 +363,8 @@ bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const st
 bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, struct error *error)
 {
     int musts = 0;
+    if (c->vq != NULL && (w->limit != 0 || w->only || w->dark || w->symmetric || w->tile_x || w->tile_y || w->colours > 0 || w->want != NULL))
+        return error_set(error, ERROR_INPUT, "image codes: this model's are convolutional and know no palettes; of wishes only a size can be met");
     for (int i = 0; i < w->colours; i++) {
         musts += w->colour[i].must;
         if (w->colour[i].master < 0 || w->colour[i].master >= c->colours || (i > 0 && w->colour[i].master <= w->colour[i - 1].master))
@@ -307,10 +378,12 @@ bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, str
 
 void codes_wishes_thin(const struct codes *c, struct codes_wishes *w, const int32_t *ids, size_t n)
 {
+    struct codes_grammar g;
     uint8_t rgb[CODES_COLOURS_MOST][3];
-    int16_t master[CODES_COLOURS_MOST];
-    int count = codes_wishes_exact(c, w, ids, n, rgb);
-    for (int i = 0; i < count; i++) master[i] = (int16_t)(ids[i + 1] - CODES_SIZES);
+    int16_t *master = g.master;
+    follow_palette(c, ids, n, &g);
+    exact_colours(w, &g, rgb);
+    int count = g.colours;
     while (count > limit_of(w)) {
         int a = 0, b = 1;
         for (int i = 0; i < count; i++)
