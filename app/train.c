@@ -9,6 +9,8 @@
 #include "core/trainer.h"
 #include "modalities/dataset.h"
 
+#include "tokenizers/vq.h"
+
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -132,6 +134,8 @@ static bool train_bpe(struct run *r, struct bpe **out, struct error *error)
     return ok;
 }
 
+static bool is_convolutional(const struct arguments *a) { return a->option[OPTION_CODEC].text != NULL && strcmp(a->option[OPTION_CODEC].text, "convolutional") == 0; }
+
 /* Sixteen blank sprites stand in where there is no picture: the codebooks are then of no use, but the vocabulary is whole. */
 static bool train_codes(struct run *r, struct codes **out, struct error *error)
 {
@@ -150,7 +154,9 @@ static bool train_codes(struct run *r, struct codes **out, struct error *error)
             if (item->kind == ITEM_IMAGE && item->split == SPLIT_TRAIN && modality_read_file(item->path, &piece, &(struct error){0})) sprites[n++] = piece.sprite;
         }
     if (ok && n == 0) ok = sprite_init(&sprites[n++], SPRITE_SIDE, SPRITE_SIDE, error);
-    ok = ok && codes_train(sprites, n, &options, codes_said, r, out, error);
+    struct vq_options vq = VQ_OPTIONS_DEFAULT;
+    vq.steps = (long)r->a->option[OPTION_CODEC_STEPS].number, vq.seed = r->seed;
+    ok = ok && (is_convolutional(r->a) ? codes_train_vq(sprites, n, &vq, r->pool, codes_said, r, out, error) : codes_train(sprites, n, &options, codes_said, r, out, error));
     for (size_t i = 0; i < n; i++) sprite_free(&sprites[i]);
     mem_free(sprites);
     if (ok && !r->quiet) app_say("%simage codes: %d ids from %zu sprites", app_is_terminal() ? "\r" : "", codes_vocabulary(*out), n);
@@ -322,6 +328,8 @@ static bool prepare(struct run *r, struct error *error)
     if (r->a->words > 0) return error_set(error, ERROR_USAGE, "'%.80s' is no option; data come with --data", r->a->word[0]);
     if (!v[OPTION_RESUME].given && same_file(r->out, "checkpoints"))
         return error_set(error, ERROR_USAGE, "%s holds a training run; --resume goes on with it, another --out starts anew", r->out);
+    const char *codec = v[OPTION_CODEC].text;
+    if (codec != NULL && strcmp(codec, "palette") != 0 && !is_convolutional(r->a)) return error_set(error, ERROR_USAGE, "--codec: '%.40s' is unknown; palette or convolutional is wanted", codec);
     if (!set_store(r, error) || !app_datasets(r->a, &r->data, &r->n, error)) return false;
     char checkpoints[PATH_MAX];
     if (!file_join(checkpoints, sizeof checkpoints, r->out, "checkpoints", error)) return false;

@@ -1,9 +1,10 @@
 /* Image codes: what a codebook learned from the train split of PIXELART (else ../shared/data/pixelart) loses on its test split. The measure is that of
  * codes.h: PSNR of each picture on mid-grey, at most 60 dB; "aggregate" is the PSNR of the mean squared error. CODES names a vq.safetensors that is
- * measured instead of a new one. */
+ * measured instead of a new one; VQ_STEPS=N learns the convolutional codes in N steps and writes them to CODES_OUT, if that is set. */
 #include "bench/bench.h"
 #include "core/mem.h"
 #include "modalities/dataset.h"
+#include "tokenizers/vq.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -73,6 +74,29 @@ static bool used(const struct codes *c, const struct sprite *sprites, size_t n, 
     return ok;
 }
 
+static double started;
+
+static bool say(void *context, const char *what, int done, int total)
+{
+    (void)context, (void)what;
+    if (done % 1000 == 0) fprintf(stderr, "step %d of %d, %.0f s\n", done, total, bench_now() - started);
+    return true;
+}
+
+static bool learn_vq(const struct sprite *train, size_t n, struct codes **c, struct error *error)
+{
+    struct vq_options o = VQ_OPTIONS_DEFAULT;
+    struct threads *pool = threads_start(0, error);
+    const char *out = getenv("CODES_OUT");
+    started = bench_now();
+    o.steps = strtol(getenv("VQ_STEPS"), NULL, 10);
+    if (getenv("VQ_CHANNELS") != NULL) o.channels = (int)strtol(getenv("VQ_CHANNELS"), NULL, 10);
+    bool ok = pool != NULL && codes_train_vq(train, n, &o, pool, say, NULL, c, error);
+    if (ok) printf("%-10s %.1f s for %ld steps, %d channels\n", "learning", bench_now() - started, o.steps, o.channels);
+    threads_stop(pool);
+    return ok && (out == NULL || codes_save(*c, out, error));
+}
+
 void bench_codes(void)
 {
     const char *path = getenv("PIXELART"), *named = getenv("CODES");
@@ -85,8 +109,10 @@ void bench_codes(void)
     bool ok = dataset_scan(path == NULL ? "../shared/data/pixelart" : path, &d, &error);
     if (ok) trains = read_split(&d, SPLIT_TRAIN, &train, &error), tests = read_split(&d, SPLIT_TEST, &test, &error);
     double begin = bench_now();
-    ok = ok && (named != NULL ? codes_load(named, &c, &error) : codes_train(train, trains, &options, NULL, NULL, &c, &error));
-    if (ok && named == NULL) printf("%-10s %.1f s for %zu sprites, %d colours, %d patterns\n", "learning", bench_now() - begin, trains, options.colours, options.patterns);
+    if (ok && named != NULL) ok = codes_load(named, &c, &error);
+    else if (ok && getenv("VQ_STEPS") != NULL) ok = learn_vq(train, trains, &c, &error);
+    else if (ok) ok = codes_train(train, trains, &options, NULL, NULL, &c, &error);
+    if (ok && codes_has_palettes(c) && named == NULL) printf("%-10s %.1f s for %zu sprites, %d colours, %d patterns\n", "learning", bench_now() - begin, trains, options.colours, options.patterns);
     ok = ok && measure(c, test, tests, &error) && used(c, train, trains, &error);
     if (!ok) fprintf(stderr, "bench: %s\n", error.text);
     for (size_t i = 0; i < trains; i++) sprite_free(&train[i]);

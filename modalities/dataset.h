@@ -7,7 +7,7 @@
  *
  * Work goes in two steps: dataset_scan lists items and captions (what tokenizers are trained on); dataset_encode makes
  * the pieces, none longer than the context: long texts are cut at paragraphs, long tunes at bar lines. A data set is
- * then a source of the training stream, which draws a form and a caption for a piece each time (forms.h).
+ * then a source of the training stream, which draws a form and a caption for a piece each time (forms.h; of tunes draw_music.h).
  */
 #ifndef MODALITIES_DATASET_H
 #define MODALITIES_DATASET_H

@@ -4,7 +4,7 @@
 #include "core/mem.h"
 #include "core/random.h"
 #include "outputs/midi.h"
-#include "tokenizers/music.h"
+#include "tokenizers/vocabulary.h"
 #include "tests/music_walk.h"
 #include "tests/suite.h"
 
@@ -26,6 +26,10 @@ START_TEST(vocabulary_is_numbered_once)
         ck_assert(music_kind_of(id, &kind, &value));
         ck_assert_int_eq(music_id(kind, value), id);
         music_name(id, text);
+        for (int special = 0; special < SPECIALS; special++) {                  /* exported, both are tokens "<name>" */
+            const char *token = special_name((enum special)special) + 1;
+            ck_assert(strlen(token) != strlen(text) + 1 || strncmp(token, text, strlen(text)) != 0);
+        }
         for (int32_t k = id - 1; k >= 0 && k > id - 150; k--)
             if (strcmp(text, music_name(k, other)) == 0) ck_abort_msg("two ids are called %s", text);
     }

@@ -194,7 +194,8 @@ const char *music_name(int32_t id, char text[32])
     }
     const char *name = music_kinds[kind].name;
     switch (kind) {
-    case MUSIC_BAR: case MUSIC_HOLE: case MUSIC_FILL: snprintf(text, 32, "%s", name); break;
+    case MUSIC_BAR: case MUSIC_HOLE: snprintf(text, 32, "%s", name); break;
+    case MUSIC_FILL: snprintf(text, 32, "%s holes", name); break;           /* <fill> is a hole in a text */
     case MUSIC_CHORD: snprintf(text, 32, "%s %s", name, music_chord_name(value, chord)); break;
     case MUSIC_LENGTH: snprintf(text, 32, "%s %d", name, value + 1); break;
     case MUSIC_DENSITY: snprintf(text, 32, "%s %s", name, value == 0 ? "low" : value == 1 ? "mid" : "high"); break;
