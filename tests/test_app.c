@@ -588,6 +588,22 @@ START_TEST(tunes_come_in_many_files)
 }
 END_TEST
 
+/* A model with convolutional codes draws, but edits no picture: it says so, and writes nothing. */
+START_TEST(convolutional_codes_edit_no_pictures)
+{
+    static const char *const verbs[] = {"fill works/ball-9.png --box 1,1,4,4", "vary works/ball-9.png", "continue works/ball-9.png", "frames works/ball-9.png"};
+    char command[200], text[1000];
+    must("$T train --data works --codec convolutional --codec-steps 2 --preset tiny --vocabulary 400 --batch 2048 --micro 512 --threads 2 --steps 1 --quiet --out conv && "
+         "$T draw 'a ball' -s 1 -m conv -o conv.png");
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        snprintf(command, sizeof command, "$T %s -s 1 -m conv -o edited.png", verbs[i]);
+        ck_assert_int_eq(run(text, sizeof text, command), 1);
+        ck_assert_msg(strstr(text, "the image codes of this model are convolutional") != NULL, "%s: %s", verbs[i], text);
+    }
+    must("test ! -e edited.png");
+}
+END_TEST
+
 START_TEST(eval_describe_and_ids_work)
 {
     char text[8000];
@@ -620,6 +636,7 @@ int main(void)
     tcase_add_test(all, play_obeys_its_controls);
     tcase_add_test(all, verbs_on_a_tune_keep_the_rest);
     tcase_add_test(all, tunes_come_in_many_files);
+    tcase_add_test(all, convolutional_codes_edit_no_pictures);
     tcase_add_test(all, eval_describe_and_ids_work);
     suite_add_tcase(suite, all);
     return suite_run(suite);
