@@ -103,6 +103,7 @@ struct music_encode_options {
     bool chords, length, density;       /* a piece of more than MUSIC_LENGTH_MOST bars gets no length */
     int hole_first, holes;              /* these bars (from 0) are holes */
     uint16_t hidden;                    /* bit p: part p is a hole */
+    int bars;                           /* at least so many; silent ones at the end otherwise have no ids */
 };
 
 /* The same with options. It is an error when the grammar has no such piece: bars or parts that are not there, both sorts of holes, all
