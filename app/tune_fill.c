@@ -4,9 +4,11 @@
  * them, `fill`; the model then writes the second pass under the wishes. It has read both sides, so the likeliest candidate is the one that fits both. */
 #include "app/tune.h"
 #include "core/infill.h"
-#include "core/mem.h"
 
-enum { CANDIDATES = 8, HEAD_IDS = 16, BAR_ROOM = 48 };      /* ids that stand before a tune; room for a bar that is filled */
+#include <math.h>
+#include <string.h>
+
+enum { CANDIDATES = 8, HEAD_IDS = 16, BAR_ROOM = 48, SILENT = 1000 };      /* ids that stand before a tune; room for a bar that is filled; what silence costs */
 
 bool tune_open(const struct tune *t, int first, int bars, const struct music_encode_options *how, int second, struct ids *out, struct error *error)
 {
@@ -26,15 +28,52 @@ bool tune_open(const struct tune *t, int first, int bars, const struct music_enc
     return ok;
 }
 
-bool tune_may_fill(const struct music_wishes *wishes, const struct ids *open, struct music_grammar *g, struct error *error)
+/* Mean log-probability of what a piece has behind its `n` first ids; a silent one is no answer. */
+static bool judge(const struct tune *t, size_t n, const struct piece *piece, double *out, struct error *error)
 {
-    *g = tune_state(open->id, open->n);
+    struct ids left = {0}, made = {0};
+    int32_t pitches = t->e->vocabulary.music_first + music_id(MUSIC_PITCH, 0);
+    bool silent = true;
+    for (size_t i = n; i < piece->ids.n; i++) silent = silent && !(piece->ids.id[i] >= pitches && piece->ids.id[i] < pitches + 128);
+    bool ok = form_prompt(&t->e->vocabulary, MODALITY_MUSIC, NULL, &left, error) && ids_append_many(&left, piece->ids.id, n, error) &&
+              ids_append_many(&made, piece->ids.id + n, piece->ids.n - n, error) && ids_append(&made, SPECIAL_EOS, error) &&
+              infill_score(&t->e->runner, left.id, left.n, made.id, made.n, out, error);
+    if (ok) *out = *out / (double)made.n - (silent ? SILENT : 0);
+    ids_free(&left), ids_free(&made);
+    return ok;
+}
+
+/* Can the wishes be fulfilled in the key of each bar of the second pass? */
+static bool check_keys(const struct music_wishes *wishes, const struct music_grammar *g, struct error *error)
+{
     struct music_wishes w = *wishes;
     for (int r = 0; r < g->runs; r++) {
         w.key = g->run[r].key;
         if (!music_wishes_check(&w, error)) return false;
     }
     return true;
+}
+
+bool tune_complete(struct tune *t, const struct ids *open, struct music_wishes *w, struct piece *out, struct error *error)
+{
+    struct piece pieces[CANDIDATES] = {0};
+    struct music_order order = {.before = open->id, .before_n = open->n};
+    struct music_grammar g = tune_state(open->id, open->n);
+    double score, best = -INFINITY;
+    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
+    if (n > CANDIDATES) n = CANDIDATES;
+    if (g.hidden != 0) {                                       /* each part plays */
+        w->parts = g.parts;
+        memcpy(w->program, g.program, sizeof w->program);
+    }
+    bool ok = check_keys(w, &g, error) && tune_make(t, &order, w, n, pieces, error);
+    for (int i = 0; ok && n > 1 && i < n; i++) {
+        ok = judge(t, open->n, &pieces[i], &score, error);
+        if (score > best) best = score, chosen = i;
+    }
+    if (ok) *out = pieces[chosen], pieces[chosen] = (struct piece){0};
+    for (int i = 0; i < CANDIDATES; i++) piece_free(&pieces[i]);
+    return ok;
 }
 
 struct hole { int first, bars, from, all; struct ids open; };      /* the bars; where the window that shows them starts, how many it has */
@@ -63,46 +102,21 @@ static bool look(const struct tune *t, struct hole *h, struct error *error)
     return ok && (h->open.n > 0 || error_set(error, ERROR_INPUT, "%s: there is no note around the bars, or too many", t->path));
 }
 
-/* Mean log-probability of what a piece has behind the first pass; a silent one is no answer. */
-static bool judge(const struct tune *t, const struct hole *h, const struct piece *piece, double *out, struct error *error)
-{
-    struct ids left = {0}, made = {0};
-    size_t n = h->open.n;
-    int32_t pitches = t->e->vocabulary.music_first + music_id(MUSIC_PITCH, 0);
-    bool silent = true;
-    for (size_t i = n; i < piece->ids.n; i++) silent = silent && !(piece->ids.id[i] >= pitches && piece->ids.id[i] < pitches + 128);
-    bool ok = form_prompt(&t->e->vocabulary, MODALITY_MUSIC, NULL, &left, error) && ids_append_many(&left, piece->ids.id, n, error) &&
-              ids_append_many(&made, piece->ids.id + n, piece->ids.n - n, error) && ids_append(&made, SPECIAL_EOS, error) &&
-              infill_score(&t->e->runner, left.id, left.n, made.id, made.n, out, error);
-    if (ok) *out = *out / (double)made.n - (silent ? 1000 : 0);
-    ids_free(&left), ids_free(&made);
-    return ok;
-}
-
 bool tune_fill(struct tune *t, struct error *error)
 {
     struct hole h = {0};
-    struct piece pieces[CANDIDATES] = {0};
-    struct music_grammar g;
-    double score, best = -1e300;
-    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
-    if (n > CANDIDATES) n = CANDIDATES;
+    struct piece piece = {0};
     if (!controls_bars(t->e->a->option[OPTION_BARS].text, &h.first, &h.bars, error)) return false;
     if (h.first + h.bars > t->bars) return error_set(error, ERROR_INPUT, "%s: has %d bars; bars that it has are wanted", t->path, t->bars);
     bool ok = look(t, &h, error);
     struct music_wishes w = t->wishes;
     w.first = h.first - h.from, w.bars = h.first + h.bars == t->bars ? h.all : 0;      /* a last bar has a note */
-    struct music_order order = {.before = h.open.id, .before_n = h.open.n};
-    ok = ok && tune_may_fill(&w, &h.open, &g, error) && tune_make(t, &order, &w, n, pieces, error);
-    for (int i = 0; ok && i < n; i++) {
-        ok = judge(t, &h, &pieces[i], &score, error);
-        if (score > best) best = score, chosen = i;
-    }
+    ok = ok && tune_complete(t, &h.open, &w, &piece, error);
     if (ok) {
         int64_t at = t->start[h.from];
-        ok = tune_put(t, &pieces[chosen].score, h.from, h.all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, ~0u, error);
+        ok = tune_put(t, &piece.score, h.from, h.all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, ~0u, error);
     }
-    for (int i = 0; i < CANDIDATES; i++) piece_free(&pieces[i]);
+    piece_free(&piece);
     ids_free(&h.open);
     return ok;
 }

@@ -1,20 +1,18 @@
 /* harmonise: parts more, made by the model with the tune's own parts in view; see tune.h.
  *
  * The new parts are holes of a piece in the form that training taught (docs/music-tokens.md): the tune in the first pass, each bar with its chord,
- * then the new parts in the second. Long tunes go in windows; a window goes on from the last bars of the one before. Chords are those of
- * --chords, which the new parts obey, else found by rule and told to the model. */
+ * then the new parts in the second. Long tunes go in windows; a window goes on from the last bars of the one before. Chords are those of --chords,
+ * else found by rule; they are told and obeyed at strong positions. A part that nobody named keeps to the range of accompaniments. */
 #include "app/tune.h"
 #include "core/mem.h"
 #include "modalities/music_chords.h"
 #include "modalities/music_words.h"
 #include "tokenizers/music_chord.h"
 
-#include <stdio.h>
-#include <string.h>
 
-enum { WINDOW_BARS = 32, CONTEXT_BARS = 8, BAR_ROOM = 36, HEAD_IDS = 16, MARK = 48, GUITAR = 24 };      /* room for a bar of a new part */
+enum { LOW = 36, HIGH = 67, WINDOW_BARS = 32, CONTEXT_BARS = 8, BAR_ROOM = 36, HEAD_IDS = 16, MARK = 48, GUITAR = 24 };      /* the usual range of an accompaniment; room for a bar of a new part */
 
-struct harmony { struct tune *t; unsigned added; int n; uint8_t *chord; };      /* the new parts (bits), their number; (bars) a chord token's value each */
+struct harmony { struct tune *t; unsigned added; int n; uint16_t *pitches; };      /* the new parts (bits), their number; (bars) pitch classes of the chords */
 
 /* The tune with the new parts in it: one note a bar of each that marks its place. */
 static bool add_marks(struct harmony *h, const int16_t *program, int n, struct error *error)
@@ -47,7 +45,7 @@ static bool open_some(const struct harmony *h, int first, int before, int bars, 
     struct music_encode_options how = {.chords = true, .hidden = (uint16_t)(((1u << h->n) - 1) << (parts - h->n))};
     if (parts == h->n || !tune_open(t, bar, before + bars, &how, before, out, error)) return false;
     for (size_t i = 0; i < out->n; i++)
-        if (out->id[i] >= music_id(MUSIC_CHORD, 0) && out->id[i] <= music_id(MUSIC_CHORD, MUSIC_CHORD_NONE)) out->id[i] = music_id(MUSIC_CHORD, h->chord[bar++]);
+        if (out->id[i] >= music_id(MUSIC_CHORD, 0) && out->id[i] <= music_id(MUSIC_CHORD, MUSIC_CHORD_NONE)) out->id[i] = music_id(MUSIC_CHORD, music_chord_value(h->pitches[bar++]));
     return true;
 }
 
@@ -55,21 +53,26 @@ static bool harmonise_some(const struct harmony *h, int first, int before, int b
 {
     struct tune *t = h->t;
     struct piece piece = {0};
-    struct music_grammar g;
     struct music_wishes w = t->wishes;
     w.first = before, w.bars = before + bars;
-    for (int c = 0; c < w.chords; c++) w.chord[c] = t->wishes.chord[(first + c) % w.chords];
-    bool ok = tune_may_fill(&w, open, &g, error);
-    w.parts = g.parts;                                         /* each plays */
-    memcpy(w.program, g.program, sizeof w.program);
-    struct music_order order = {.before = open->id, .before_n = open->n};
-    ok = ok && tune_make(t, &order, &w, 1, &piece, error);
+    for (w.chords = 0; w.chords < bars; w.chords++) w.chord[w.chords] = h->pitches[first + w.chords];
+    if (t->wishes.parts == 0 && w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
+    bool ok = tune_complete(t, open, &w, &piece, error);
     if (ok) {
         int64_t at = t->start[first - before];
         ok = tune_put(t, &piece.score, first - before, before + bars, at, t->start[first] - at, t->start[first + bars] - at, h->added, error);
     }
     piece_free(&piece);
     return ok;
+}
+
+/* Has the tune no note that starts in this bar? */
+static bool silent(const struct harmony *h, int bar)
+{
+    const struct tune *t = h->t;
+    for (size_t i = 0; i < t->score.notes; i++)
+        if (!(h->added >> t->score.note[i].part & 1) && t->score.note[i].onset >= t->start[bar] && t->score.note[i].onset < t->start[bar + 1]) return false;
+    return true;
 }
 
 /* The next bars from `first` on, as many as fit behind some that are done; *bars: how many. */
@@ -89,7 +92,11 @@ static bool next_window(const struct harmony *h, int first, int *bars, struct er
         else before /= 2;
     }
     *bars = n;
-    bool fits = error->kind == ERROR_NONE && (open.n > 0 || error_set(error, ERROR_INPUT, "%s: bar %d is too full, or silent", t->path, first + 1));
+    if (error->kind == ERROR_NONE && open.n == 0 && silent(h, first)) {
+        int64_t at = t->start[first];                          /* with nothing around it: only the marks go */
+        return tune_put(h->t, &(struct score){0}, first, n, at, 0, t->start[first + n] - at, h->added, error);
+    }
+    bool fits = error->kind == ERROR_NONE && (open.n > 0 || error_set(error, ERROR_INPUT, "%s: bar %d is too full", t->path, first + 1));
     bool ok = fits && harmonise_some(h, first, before, n, &open, error);
     ids_free(&open);
     return ok;
@@ -110,10 +117,10 @@ static bool find_chords(struct harmony *h, struct error *error)
 {
     struct tune *t = h->t;
     struct music_chord *chords = mem_alloc((size_t)t->bars, sizeof *chords, error);
-    h->chord = mem_alloc((size_t)t->bars, 1, error);
-    bool ok = chords != NULL && h->chord != NULL && music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
+    h->pitches = mem_alloc((size_t)t->bars, sizeof *h->pitches, error);
+    bool ok = chords != NULL && h->pitches != NULL && music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
     for (int b = 0; ok && b < t->bars; b++)
-        h->chord[b] = (uint8_t)music_chord_value(t->wishes.chords > 0 ? t->wishes.chord[b % t->wishes.chords] : music_words_chord_pitches(chords[b].root, chords[b].kind));
+        h->pitches[b] = t->wishes.chords > 0 ? t->wishes.chord[b % t->wishes.chords] : (uint16_t)music_words_chord_pitches(chords[b].root, chords[b].kind);
     if (ok && t->wishes.chords == 0) tell_chords(t, chords);
     mem_free(chords);
     return ok;
@@ -126,6 +133,6 @@ bool tune_harmonise(struct tune *t, struct error *error)
     int bars = t->bars, asked = t->wishes.parts;
     bool ok = find_chords(&h, error) && add_marks(&h, asked > 0 ? t->wishes.program : &usual, asked > 0 ? asked : 1, error);
     for (int first = 0, n; ok && first < bars; first += n) ok = next_window(&h, first, &n, error);
-    mem_free(h.chord);
+    mem_free(h.pitches);
     return ok;
 }
