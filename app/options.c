@@ -135,6 +135,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE | FOR_TUNES | FOR_DESCRIBE, NULL, "do not show the picture in the terminal"},
     [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},
     [OPTION_DATA] = {"data", 0, LIST, 0, 0, NONE, FOR_TRAIN | FOR_EVAL | FOR_TOKENS, "PATH[=WEIGHT]", "folder, .txt, .mid, .png or .jsonl; may be repeated"},
+    [OPTION_NO_AUGMENT] = {"no-augment", 0, FLAG, 0, 1, 0, FOR_TRAIN, NULL, "pieces as they are: no other keys, tempos, instruments, mirrors and hues, no holes, nothing told beside the notes"},
     [OPTION_OUT] = {"out", 0, TEXT, 0, 0, NONE, FOR_TRAIN | FOR_IMPORT | FOR_EXPORT, "PATH", "folder of the new model (export: or a .gguf file)"},
     [OPTION_INIT] = {"init", 0, TEXT, 0, 0, NONE, FOR_TRAIN, "DIR", "start from this model's weights and tokenizers; an imported text model is tuned on texts"},
     [OPTION_RESUME] = {"resume", 0, FLAG, 0, 1, 0, FOR_TRAIN, NULL, "go on from the last checkpoint in --out"},
