@@ -51,6 +51,7 @@ void bench_decoding(void);
 void bench_shipped(void);
 void bench_tokens(void);
 void bench_codes(void);
+void bench_fill(void);
 void bench_program(void);
 void bench_training_step(const char *shape);   /* one step, for bench_child_memory */
 
