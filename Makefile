@@ -61,7 +61,7 @@ layers:
 kill: triptych
 	$(Q)tests/kill.sh 20
 
-# SECTIONS="limits training characters decoding shipped tokens codes retrieval program"; PEERS=a Python with the peers (bench/bench.h).
+# SECTIONS="limits training characters decoding shipped tokens codes retrieval fill program"; PEERS=a Python with the peers (bench/bench.h).
 bench: triptych $(BUILD)/bench/bench
 	$(Q)PEERS=$(PEERS) SMOLLM2=$(SMOLLM2) $(BUILD)/bench/bench $(SECTIONS)
 

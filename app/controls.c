@@ -18,7 +18,9 @@ static bool read_options(const struct arguments *a, struct music_wishes *w, stru
     for (int i = 0; i < a->option[OPTION_INSTRUMENT].n; i++)
         if (!music_words_instrument(a->option[OPTION_INSTRUMENT].list[i], w, error)) return false;
     w->scale_lock = a->option[OPTION_SCALE_LOCK].given;
-    w->drums = a->option[OPTION_DRUMS].given;
+    w->drums = a->option[OPTION_DRUMS].given, w->cadence = a->option[OPTION_CADENCE].given;
+    if (a->option[OPTION_PARTS].given && w->parts > 0) return error_set(error, ERROR_USAGE, "--parts: --instrument says which parts there are; one of both is wanted");
+    w->voices = (int)a->option[OPTION_PARTS].number;
     if (a->option[OPTION_TEMPO].given) w->quarters = a->option[OPTION_TEMPO].number, w->tempo = (int16_t)music_tempo_value(w->quarters);
     return true;
 }
@@ -75,6 +77,9 @@ bool controls_recipe(const struct music_wishes *w, struct bytes *out, struct err
     if (ok && w->quarters > 0) ok = bytes_printf(out, error, ",\"tempo\":%.9g", w->quarters);
     if (ok && w->bars > 0) ok = bytes_printf(out, error, ",\"bars\":%d", w->bars);
     if (ok && (w->low > 0 || w->high < 127)) ok = bytes_printf(out, error, ",\"range\":[%d,%d]", w->low, w->high);
+    if (ok && w->fastest > 0) ok = bytes_printf(out, error, ",\"tempos\":[%d,%d]", music_tempo_of(w->slowest), music_tempo_of(w->fastest));
+    if (ok && w->voices > 0) ok = bytes_printf(out, error, ",\"parts\":%d", w->voices);
+    if (ok && w->cadence) ok = bytes_append_text(out, ",\"cadence\":true", error);
     if (ok && w->density > 0) ok = bytes_printf(out, error, ",\"density\":%d", w->density);
     if (ok && w->scale_lock) ok = bytes_append_text(out, ",\"scale_lock\":true", error);
     if (ok && w->drums) ok = bytes_append_text(out, ",\"drums\":true", error);

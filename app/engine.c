@@ -206,9 +206,10 @@ static bool prepare_music(const struct engine_order *o, struct making *m, size_t
     for (size_t i = 0; i < music->before_n; i++)
         if (!music_grammar_advance(&g, music->before[i])) return error_set(error, ERROR_INPUT, "music: token %zu of the bars before breaks the grammar", i + 1);
     size_t need = music->script != NULL ? music->script_n : music_wishes_need(&music->wishes, &g);
-    bool full = music->wishes.bars > 0 && music->script == NULL && (size_t)(music->wishes.bars - music->wishes.first) * BAR_IDS > most;
+    int bars = g.second ? g.holes - g.filled : music->wishes.bars - music->wishes.first;
+    bool full = music->wishes.bars > 0 && music->script == NULL && (size_t)bars * BAR_IDS > most;
     if (need + 2 > most || full)
-        return error_set(error, ERROR_INPUT, "%d bars take more than the %zu tokens that there is room for; about %zu bars are wanted", music->wishes.bars - music->wishes.first, most, most / BAR_IDS);
+        return error_set(error, ERROR_INPUT, "%d bars take more than the %zu tokens that there is room for; about %zu bars are wanted", bars, most, most / BAR_IDS);
     return true;
 }
 

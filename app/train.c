@@ -352,6 +352,7 @@ static bool encode_data(struct run *r, struct error *error)
     for (size_t i = 0; r->sources != NULL && i < r->n; i++) {
         struct dataset *d = &r->data[i];
         d->seed = r->seed + 1000 + i;
+        d->as_is = r->a->option[OPTION_NO_AUGMENT].given;
         if (!dataset_encode(d, &r->vocabulary, piece_most(r), wanted, r->pool, error)) return false;
         r->sources[i] = dataset_source(d);
         uint64_t tokens = 0;

@@ -73,7 +73,7 @@ static void playing_parts(const struct tune *t, int first, int bars, int map[MUS
     for (; n < MUSIC_PARTS_MOST; n++) map[n] = -1;
 }
 
-bool tune_put(struct tune *t, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, int only, struct error *error)
+bool tune_put(struct tune *t, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, unsigned parts, struct error *error)
 {
     struct score *s = &t->score;
     struct ids ids = {0};
@@ -82,14 +82,14 @@ bool tune_put(struct tune *t, const struct score *made, int first, int bars, int
     playing_parts(t, first, bars, map);
     for (size_t i = 0; i < s->notes; i++) {
         int64_t onset = s->note[i].onset - at;
-        bool replaced = onset >= from && onset < to && (only < 0 || s->note[i].part == only);
+        bool replaced = onset >= from && onset < to && parts >> s->note[i].part & 1;
         if (!replaced) s->note[kept++] = s->note[i];
     }
     s->notes = kept;
     for (size_t i = 0; i < made->notes; i++) {
         struct score_note note = made->note[i];
         int part = note.part < MUSIC_PARTS_MOST ? map[note.part] : -1;
-        if (note.onset < from || note.onset >= to || part < 0 || (only >= 0 && part != only)) continue;
+        if (note.onset < from || note.onset >= to || part < 0 || !(parts >> part & 1)) continue;
         note.onset += at, note.part = (uint16_t)part;
         if (!score_add_note(s, note, error)) return false;
     }

@@ -26,18 +26,26 @@ bool tune_verb(const struct arguments *a, const char *verb, bool (*work)(struct 
 bool tune_continue(struct tune *tune, struct error *error);      /* --bars N more */
 bool tune_vary(struct tune *tune, struct error *error);          /* --strength */
 bool tune_fill(struct tune *tune, struct error *error);          /* --bars 5-8 */
-bool tune_harmonise(struct tune *tune, struct error *error);     /* one more part */
+bool tune_harmonise(struct tune *tune, struct error *error);     /* more parts: --instrument */
 
 /* Make n pieces with seeds from tune->seed on. */
 bool tune_make(struct tune *tune, const struct music_order *order, const struct music_wishes *wishes, int n, struct piece *out, struct error *error);
+
+/* Append bars first … first + bars - 1 as a piece with holes (`how`, with bars counted from `first` and the parts that play there), up to its `fill`
+ * and `second` bars behind that: what a second pass goes on from. */
+bool tune_open(const struct tune *tune, int first, int bars, const struct music_encode_options *how, int second, struct ids *out, struct error *error);
+
+/* Let the model fill what `open` leaves: up to 8 candidates (--candidates) under the wishes, of which the likeliest, by its ids behind `open`, goes into
+ * *out. In the wishes `first` and `bars` count from the piece's start; with hidden parts each of its parts has to play. */
+bool tune_complete(struct tune *tune, const struct ids *open, struct music_wishes *wishes, struct piece *out, struct error *error);
 
 /* Take new ids: their score and bars. */
 bool tune_take(struct tune *tune, const int32_t *ids, size_t n, struct error *error);
 
 /* Put the notes of a made piece, of its bars from tick `from` to `to`, into the tune in place of those of the same bars; tick 0 of the piece is
- * tick `at` of the tune, and its parts are those that play in bars `first` to first + bars - 1 of the tune. Only the notes of part
- * `only` are replaced and put in, unless that is -1. */
-bool tune_put(struct tune *tune, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, int only, struct error *error);
+ * tick `at` of the tune, and its parts are those that play in bars `first` to first + bars - 1 of the tune. Only the notes of the
+ * tune's parts marked in `parts` (bit p: part p) are replaced and put in. */
+bool tune_put(struct tune *tune, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, unsigned parts, struct error *error);
 
 /* Where bar b starts in ids: the index of its `bar`, n behind the last. */
 size_t tune_bar_index(const int32_t *ids, size_t n, int bar);

@@ -1,74 +1,105 @@
-/* harmonise: a part more, made by the model with the tune's own notes forced, over chords found by rule; see tune.h.
+/* harmonise: parts more, made by the model with the tune's own parts in view; see tune.h.
  *
- * Every bar of the script is the tune's own ids, then the new part from its first step on, free for the model under masks: chord tones at
- * strong positions, eighths at most, its range. */
+ * The new parts are holes of a piece in the form that training taught (docs/music-tokens.md): the tune in the first pass, each bar with its chord,
+ * then the new parts in the second. Long tunes go in windows; a window goes on from the last bars of the one before. Chords are those of --chords,
+ * else found by rule; they are told and obeyed at strong positions. A part that nobody named keeps to the range of accompaniments. */
 #include "app/tune.h"
 #include "core/mem.h"
 #include "modalities/music_chords.h"
 #include "modalities/music_words.h"
+#include "tokenizers/music_chord.h"
 
-#include <stdio.h>
-#include <string.h>
 
-enum { WINDOW_BARS = 16, LINE_IDS = 18, LOW = 36, HIGH = 67, GUITAR = 24 };
+enum { LOW = 36, HIGH = 67, WINDOW_BARS = 32, CONTEXT_BARS = 8, BAR_ROOM = 36, HEAD_IDS = 16, MARK = 48, GUITAR = 24 };      /* the usual range of an accompaniment; room for a bar of a new part */
 
-/* The tune with the new part in it: one note a bar that marks its place. */
-static bool add_marks(struct tune *t, int program, struct error *error)
+struct harmony { struct tune *t; unsigned added; int n; uint16_t *pitches; };      /* the new parts (bits), their number; (bars) pitch classes of the chords */
+
+/* The tune with the new parts in it: one note a bar of each that marks its place. */
+static bool add_marks(struct harmony *h, const int16_t *program, int n, struct error *error)
 {
+    struct tune *t = h->t;
     struct ids ids = {0};
-    uint16_t part = (uint16_t)t->score.parts;
-    if (part >= MUSIC_PARTS_MOST) return error_set(error, ERROR_INPUT, "%s: has %d parts already; fewer are wanted", t->path, MUSIC_PARTS_MOST);
-    bool ok = score_add_part(&t->score, program, false, NULL, error);
-    for (int b = 0; ok && b < t->bars; b++)
-        ok = score_add_note(&t->score, (struct score_note){.onset = t->start[b], .length = 40, .part = part, .pitch = 48, .velocity = 80}, error);
+    bool ok = t->score.parts + (size_t)n <= MUSIC_PARTS_MOST || error_set(error, ERROR_INPUT, "%s: has %zu parts; at most %d with the new ones are wanted", t->path, t->score.parts, MUSIC_PARTS_MOST);
+    for (int i = 0; ok && i < n; i++) {
+        bool drums = program[i] == MUSIC_DRUMS;
+        uint16_t part = (uint16_t)t->score.parts;
+        ok = score_add_part(&t->score, drums ? 0 : program[i], drums, NULL, error);
+        for (int b = 0; ok && b < t->bars; b++) ok = score_add_note(&t->score, (struct score_note){.onset = t->start[b], .length = 40, .part = part, .pitch = MARK, .velocity = 80}, error);
+        h->added |= 1u << part, h->n++;
+    }
     score_sort(&t->score);
     ok = ok && music_encode(&t->score, &ids, NULL, error) && tune_take(t, ids.id, ids.n, error);
     ids_free(&ids);
     return ok;
 }
 
-/* Ids of a window with the marks of the last part turned into lines. */
-static bool line_script(const struct ids *window, struct ids *script, struct error *error)
+/* Bars first - before … first + bars - 1 up to where bar `first` of the second pass starts; each bar tells its chord. */
+static bool open_some(const struct harmony *h, int first, int before, int bars, struct ids *out, struct error *error)
 {
-    struct music_grammar g;
-    music_grammar_start(&g);
-    for (size_t i = 0; i < window->n; i++) {
-        (void)music_grammar_advance(&g, window->id[i]);
-        bool mark = g.bars > 0 && g.part == g.parts - 1 && g.state >= MUSIC_AT_VELOCITY;
-        if (!mark && !ids_append(script, window->id[i], error)) return false;
-        if (mark && g.state == MUSIC_AT_NOTE && !ids_append(script, MUSIC_SCRIPT_LINE, error)) return false;
-    }
+    const struct tune *t = h->t;
+    unsigned plays = 0;
+    int parts = 0, bar = first - before;
+    for (size_t i = 0; i < t->score.notes; i++)
+        if (t->score.note[i].onset >= t->start[bar] && t->score.note[i].onset < t->start[first + bars]) plays |= 1u << t->score.note[i].part;
+    for (; plays != 0; plays &= plays - 1) parts++;
+    struct music_encode_options how = {.chords = true, .hidden = (uint16_t)(((1u << h->n) - 1) << (parts - h->n))};
+    if (parts == h->n || !tune_open(t, bar, before + bars, &how, before, out, error)) return false;
+    for (size_t i = 0; i < out->n; i++)
+        if (out->id[i] >= music_id(MUSIC_CHORD, 0) && out->id[i] <= music_id(MUSIC_CHORD, MUSIC_CHORD_NONE)) out->id[i] = music_id(MUSIC_CHORD, music_chord_value(h->pitches[bar++]));
     return true;
 }
 
-static bool harmonise_some(struct tune *t, int first, int bars, const struct music_chord *chords, struct error *error)
+static bool harmonise_some(const struct harmony *h, int first, int before, int bars, const struct ids *open, struct error *error)
 {
-    struct ids window = {0}, script = {0};
+    struct tune *t = h->t;
     struct piece piece = {0};
     struct music_wishes w = t->wishes;
-    w.parts = 0, w.bars = bars, w.density = w.density == MUSIC_DENSITY_FREE ? MUSIC_DENSITY_MID : w.density;
-    if (w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
-    if (w.chords == 0)
-        for (w.chords = 0; w.chords < bars; w.chords++) w.chord[w.chords] = (uint16_t)music_words_chord_pitches(chords[first + w.chords].root, chords[first + w.chords].kind);
-    bool ok = music_wishes_check(&w, error) && music_excerpt(t->ids.id, t->ids.n, first, bars, &window, error) && line_script(&window, &script, error);
-    struct music_order order = {.wishes = w, .script = script.id, .script_n = script.n, .line_most = LINE_IDS};
-    ok = ok && tune_make(t, &order, NULL, 1, &piece, error);
+    w.first = before, w.bars = before + bars;
+    for (w.chords = 0; w.chords < bars; w.chords++) w.chord[w.chords] = h->pitches[first + w.chords];
+    if (t->wishes.parts == 0 && w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
+    bool ok = tune_complete(t, open, &w, &piece, error);
     if (ok) {
-        int64_t at = t->start[first];
-        ok = tune_put(t, &piece.score, first, bars, at, 0, t->start[first + bars] - at, (int)t->score.parts - 1, error);
+        int64_t at = t->start[first - before];
+        ok = tune_put(t, &piece.score, first - before, before + bars, at, t->start[first] - at, t->start[first + bars] - at, h->added, error);
     }
     piece_free(&piece);
-    ids_free(&window), ids_free(&script);
     return ok;
 }
 
-/* As many bars from `first` on as fit with their lines. */
-static int window_bars(const struct tune *t, int first)
+/* Has the tune no note that starts in this bar? */
+static bool silent(const struct harmony *h, int bar)
 {
-    size_t a = tune_bar_index(t->ids.id, t->ids.n, first), room = (size_t)t->e->model.config.T - 64;
-    int n = 0;
-    while (n < WINDOW_BARS && first + n < t->bars && tune_bar_index(t->ids.id, t->ids.n, first + n + 1) - a + (size_t)(n + 1) * (LINE_IDS + 6) <= room) n++;
-    return n;
+    const struct tune *t = h->t;
+    for (size_t i = 0; i < t->score.notes; i++)
+        if (!(h->added >> t->score.note[i].part & 1) && t->score.note[i].onset >= t->start[bar] && t->score.note[i].onset < t->start[bar + 1]) return false;
+    return true;
+}
+
+/* The next bars from `first` on, as many as fit behind some that are done; *bars: how many. */
+static bool next_window(const struct harmony *h, int first, int *bars, struct error *error)
+{
+    const struct tune *t = h->t;
+    struct ids open = {0};
+    int before = first < CONTEXT_BARS ? first : CONTEXT_BARS, n = t->bars - first < WINDOW_BARS ? t->bars - first : WINDOW_BARS;
+    for (;;) {
+        struct error told = {0};
+        open.n = 0;
+        bool ok = open_some(h, first, before, n, &open, &told);
+        if (ok && open.n + (size_t)(n * h->n * BAR_ROOM) + HEAD_IDS <= (size_t)t->e->model.config.T) break;
+        if (told.kind == ERROR_MEMORY) *error = told;
+        if (told.kind == ERROR_MEMORY || (n == 1 && before == 0)) break;
+        if (n > 4 || before == 0) n -= (n + 3) / 4;
+        else before /= 2;
+    }
+    *bars = n;
+    if (error->kind == ERROR_NONE && open.n == 0 && silent(h, first)) {
+        int64_t at = t->start[first];                          /* with nothing around it: only the marks go */
+        return tune_put(h->t, &(struct score){0}, first, n, at, 0, t->start[first + n] - at, h->added, error);
+    }
+    bool fits = error->kind == ERROR_NONE && (open.n > 0 || error_set(error, ERROR_INPUT, "%s: bar %d is too full", t->path, first + 1));
+    bool ok = fits && harmonise_some(h, first, before, n, &open, error);
+    ids_free(&open);
+    return ok;
 }
 
 static void tell_chords(const struct tune *t, const struct music_chord *chords)
@@ -81,19 +112,27 @@ static void tell_chords(const struct tune *t, const struct music_chord *chords)
     bytes_free(&text);
 }
 
+/* Chords for the model: the wished ones, or those of the rule. */
+static bool find_chords(struct harmony *h, struct error *error)
+{
+    struct tune *t = h->t;
+    struct music_chord *chords = mem_alloc((size_t)t->bars, sizeof *chords, error);
+    h->pitches = mem_alloc((size_t)t->bars, sizeof *h->pitches, error);
+    bool ok = chords != NULL && h->pitches != NULL && music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
+    for (int b = 0; ok && b < t->bars; b++)
+        h->pitches[b] = t->wishes.chords > 0 ? t->wishes.chord[b % t->wishes.chords] : (uint16_t)music_words_chord_pitches(chords[b].root, chords[b].kind);
+    if (ok && t->wishes.chords == 0) tell_chords(t, chords);
+    mem_free(chords);
+    return ok;
+}
+
 bool tune_harmonise(struct tune *t, struct error *error)
 {
-    int program = t->wishes.parts > 0 ? t->wishes.program[0] : t->score.part[0].program == 0 ? GUITAR : 0;
-    if (program == MUSIC_DRUMS || t->wishes.parts > 1) return error_set(error, ERROR_USAGE, "--instrument: one instrument with pitches is wanted");
-    struct music_chord *chords = mem_alloc((size_t)t->bars, sizeof *chords, error);
-    int bars = t->bars;
-    bool ok = chords != NULL && music_chords_fit(&t->score, t->start, bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
-    if (ok && t->wishes.chords == 0) tell_chords(t, chords);
-    ok = ok && add_marks(t, program, error);
-    for (int first = 0, n; ok && first < bars; first += n) {
-        n = window_bars(t, first);
-        ok = (n > 0 || error_set(error, ERROR_INPUT, "%s: bar %d is too full", t->path, first + 1)) && harmonise_some(t, first, n, chords, error);
-    }
-    mem_free(chords);
+    struct harmony h = {.t = t};
+    int16_t usual = t->score.part[0].program == 0 ? GUITAR : 0;
+    int bars = t->bars, asked = t->wishes.parts;
+    bool ok = find_chords(&h, error) && add_marks(&h, asked > 0 ? t->wishes.program : &usual, asked > 0 ? asked : 1, error);
+    for (int first = 0, n; ok && first < bars; first += n) ok = next_window(&h, first, &n, error);
+    mem_free(h.pitches);
     return ok;
 }

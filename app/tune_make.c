@@ -1,12 +1,11 @@
-/* continue, vary and fill for tunes; see tune.h. */
+/* continue and vary for tunes; see tune.h. */
 #include "app/tune.h"
-#include "core/infill.h"
 #include "core/mem.h"
 #include "core/random.h"
 
 #include <string.h>
 
-enum { ROUND_BARS = 16, LEFT_BARS = 12, RIGHT_BARS = 4, CONTEXT_BARS = 8, CANDIDATES = 8, HEAD_IDS = 8 };
+enum { ROUND_BARS = 16, CONTEXT_BARS = 8, HEAD_IDS = 8 };
 
 /* How many of the bars before `end` make an excerpt of at most `most` ids, at most `bars`; the excerpt into *out. */
 static bool left_excerpt(const struct tune *t, int end, int bars, int behind, size_t most, int *taken, struct ids *out, struct error *error)
@@ -29,8 +28,8 @@ static struct music_wishes going_on(const struct tune *t, const struct music_gra
     return w;
 }
 
-/* `done` bars were made before: chords go on where they were. */
-static bool continue_some(struct tune *t, int done, int bars, struct error *error)
+/* `done` bars of `all` were made before: chords go on where they were, a close comes at the end. */
+static bool continue_some(struct tune *t, int done, int bars, int all, struct error *error)
 {
     struct ids before = {0};
     struct piece piece = {0};
@@ -39,13 +38,14 @@ static bool continue_some(struct tune *t, int done, int bars, struct error *erro
     if (ok && k == 0) ok = error_set(error, ERROR_INPUT, "%s: its last bar is empty or too full to go on from", t->path);
     struct music_grammar g = tune_state(before.id, before.n);
     struct music_wishes w = going_on(t, &g, bars);
+    w.cadence = w.cadence && done + bars == all;
     for (int c = 0; c < w.chords; c++) w.chord[c] = t->wishes.chord[(done + c) % w.chords];
     ok = ok && ids_append(&before, music_id(MUSIC_BAR, 0), error) && music_wishes_check(&w, error);
     struct music_order order = {.before = before.id, .before_n = before.n};
     ok = ok && tune_make(t, &order, &w, 1, &piece, error);
     if (ok) {
         int64_t at = t->start[t->bars - k], end = t->start[t->bars] - at;
-        ok = tune_put(t, &piece.score, t->bars - k, k, at, end, INT64_MAX / 2, -1, error);
+        ok = tune_put(t, &piece.score, t->bars - k, k, at, end, INT64_MAX / 2, ~0u, error);
     }
     piece_free(&piece);
     ids_free(&before);
@@ -59,78 +59,10 @@ bool tune_continue(struct tune *t, struct error *error)
     bool ok = true;
     for (int done = 0, n; ok && done < bars; done += n, t->seed += 1000003) {
         n = bars - done < ROUND_BARS ? bars - done : ROUND_BARS;
-        ok = continue_some(t, done, n, error);
+        ok = continue_some(t, done, n, bars, error);
     }
     t->seed = seed;
     t->wishes.bars = bars;
-    return ok;
-}
-
-/* ---- fill ---- */
-
-struct hole { struct ids window, left; int first, bars, before; size_t right; };   /* right: index in window where the bars behind start */
-
-/* The window around the bars, and what stands left of them: up to the first bar's `bar` and its changes. */
-static bool look(const struct tune *t, struct hole *h, struct error *error)
-{
-    int behind = t->bars - h->first - h->bars < RIGHT_BARS ? t->bars - h->first - h->bars : RIGHT_BARS;
-    if (!left_excerpt(t, h->first, LEFT_BARS, h->bars + behind, (size_t)t->e->model.config.T * 2 / 3, &h->before, &h->window, error)) return false;
-    if (h->window.n == 0) return error_set(error, ERROR_INPUT, "%s: there is no note around the bars", t->path);
-    size_t at = tune_bar_index(h->window.id, h->window.n, h->before) + 1;
-    h->right = tune_bar_index(h->window.id, h->window.n, h->before + h->bars);
-    for (enum music_kind kind; at < h->right; at++) {
-        int value;
-        if (!music_kind_of(h->window.id[at], &kind, &value) || (kind != MUSIC_METRE && kind != MUSIC_KEY && kind != MUSIC_TEMPO)) break;
-    }
-    if (tune_state(h->window.id, at).metre != tune_state(h->window.id, h->right).metre)
-        return error_set(error, ERROR_INPUT, "%s: the metre changes inside of the bars; bars of one metre are wanted", t->path);
-    return ids_append_many(&h->left, h->window.id, at, error);
-}
-
-/* log p(bars behind | bars before, middle); the number of ids of the middle counts the same for all. */
-static bool judge(const struct tune *t, const struct hole *h, const struct piece *piece, double *out, struct error *error)
-{
-    const struct vocabulary *v = &t->e->vocabulary;
-    struct ids left = {0}, all = {0}, right = {0};
-    *out = 0;
-    if (h->right == h->window.n) return true;
-    bool ok = music_encode(&piece->score, &left, NULL, error) && form_prompt(v, MODALITY_MUSIC, NULL, &all, error) && ids_append_many(&all, left.id, left.n, error) &&
-              ids_append_many(&right, h->window.id + h->right, h->window.n - h->right, error);
-    for (size_t i = all.n - left.n; ok && i < all.n; i++) all.id[i] += v->music_first;
-    for (size_t i = 0; ok && i < right.n; i++) right.id[i] += v->music_first;
-    size_t T = (size_t)t->e->model.config.T;
-    if (ok && all.n + right.n >= T) right.n = all.n + 1 < T ? T - all.n - 1 : 0;
-    if (ok && right.n > 0 && (ok = infill_score(&t->e->runner, all.id, all.n, right.id, right.n, out, error))) *out /= (double)right.n;
-    ids_free(&left), ids_free(&all), ids_free(&right);
-    return ok;
-}
-
-bool tune_fill(struct tune *t, struct error *error)
-{
-    struct hole h = {0};
-    struct piece pieces[CANDIDATES] = {0};
-    double score, best = -1e300;
-    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
-    if (n > CANDIDATES) n = CANDIDATES;
-    if (!controls_bars(t->e->a->option[OPTION_BARS].text, &h.first, &h.bars, error)) return false;
-    if (h.first + h.bars > t->bars) return error_set(error, ERROR_INPUT, "%s: has %d bars; bars that it has are wanted", t->path, t->bars);
-    bool ok = look(t, &h, error);
-    struct music_grammar g = ok ? tune_state(h.left.id, h.left.n) : (struct music_grammar){0};
-    struct music_wishes w = going_on(t, &g, h.bars);
-    w.first = h.before, w.bars = h.before + h.bars;
-    struct music_order order = {.before = h.left.id, .before_n = h.left.n};
-    ok = ok && music_wishes_check(&w, error) && tune_make(t, &order, &w, n, pieces, error);
-    for (int i = 0; ok && i < n; i++) {
-        ok = judge(t, &h, &pieces[i], &score, error);
-        if (score > best) best = score, chosen = i;
-    }
-    if (ok) {
-        int from = h.first - h.before, all = h.before + h.bars + (t->bars - h.first - h.bars < RIGHT_BARS ? t->bars - h.first - h.bars : RIGHT_BARS);
-        int64_t at = t->start[from];
-        ok = tune_put(t, &pieces[chosen].score, from, all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, -1, error);
-    }
-    for (int i = 0; i < CANDIDATES; i++) piece_free(&pieces[i]);
-    ids_free(&h.window), ids_free(&h.left);
     return ok;
 }
 
@@ -211,7 +143,7 @@ static bool vary_some(struct tune *t, int first, int bars, struct error *error)
     if (ok && window.n > 0 && (ok = music_decode(window.id, window.n, &was, error))) {
         int64_t at = t->start[first - k];
         settle_clashes(&piece.score, &was);
-        ok = tune_put(t, &piece.score, first - k, k + bars, at, t->start[first] - at, t->start[first + bars] - at, -1, error);
+        ok = tune_put(t, &piece.score, first - k, k + bars, at, t->start[first] - at, t->start[first + bars] - at, ~0u, error);
     }
     piece_free(&piece);
     score_free(&was);

@@ -15,7 +15,7 @@
 
 static const struct { const char *name; void (*run)(void); } SECTIONS[] = {
     {"limits", bench_limits}, {"training", bench_training}, {"characters", bench_characters}, {"decoding", bench_decoding},
-    {"shipped", bench_shipped}, {"tokens", bench_tokens}, {"codes", bench_codes}, {"retrieval", bench_retrieval}, {"program", bench_program},
+    {"shipped", bench_shipped}, {"tokens", bench_tokens}, {"codes", bench_codes}, {"retrieval", bench_retrieval}, {"fill", bench_fill}, {"program", bench_program},
 };
 
 double bench_now(void)

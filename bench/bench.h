@@ -52,6 +52,7 @@ void bench_shipped(void);
 void bench_tokens(void);
 void bench_codes(void);
 void bench_retrieval(void);
+void bench_fill(void);
 void bench_program(void);
 void bench_training_step(const char *shape);   /* one step, for bench_child_memory */
 

@@ -50,6 +50,7 @@ struct dataset {
     char *path;
     double weight;
     uint64_t seed;
+    bool as_is;                        /* training draws pieces without changes, holes and what may be told of tunes */
     struct dataset_item *items;
     size_t n;
     const struct vocabulary *vocabulary;

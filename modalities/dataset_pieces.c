@@ -338,7 +338,7 @@ static bool draw_piece(const struct dataset *d, const struct dataset_piece *p, u
     if (p->kind == ITEM_IDEA) return forward(p, NULL, &p->payload, out, error);
     const struct ids *caption = p->captions > 0 ? &p->caption[random_below(d->seed, draw, 1, (uint64_t)p->captions)] : NULL;
     size_t from, to;
-    if (random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, &p->payload, draw, &from, &to)) return with_hole(d, &p->payload, from, to, out, error);
+    if (!d->as_is && random_unit(d->seed, draw, 4) < SHARE_FILL && choose_hole(d, &p->payload, draw, &from, &to)) return with_hole(d, &p->payload, from, to, out, error);
     return forward(p, p->opens && random_unit(d->seed, draw, 0) < SHARE_TITLE ? caption : NULL, &p->payload, out, error);
 }
 

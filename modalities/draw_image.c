@@ -96,10 +96,10 @@ bool draw_image(const struct dataset *d, const struct dataset_piece *p, uint64_t
     const struct ids *payload = &p->payload, *captions = p->caption;
     int which = choose_caption(&w, p);
     double form = unit(&w, FOR_FORM);
-    if (p->turned.n > 0 && unit(&w, FOR_TURN) < SHARE_TURN) payload = &p->turned, captions = p->turned_caption;
-    else if (p->may_mirror && p->mirrored.n > 0 && unit(&w, FOR_MIRROR) < SHARE_MIRROR) payload = &p->mirrored, captions = p->mirrored_caption;
+    if (!d->as_is && p->turned.n > 0 && unit(&w, FOR_TURN) < SHARE_TURN) payload = &p->turned, captions = p->turned_caption;
+    else if (!d->as_is && p->may_mirror && p->mirrored.n > 0 && unit(&w, FOR_MIRROR) < SHARE_MIRROR) payload = &p->mirrored, captions = p->mirrored_caption;
     const struct ids *caption = which < 0 ? NULL : &captions[which];
-    bool holes = codes_has_palettes(d->vocabulary->codes) && unit(&w, FOR_HOLES) < SHARE_HOLES;
+    bool holes = !d->as_is && codes_has_palettes(d->vocabulary->codes) && unit(&w, FOR_HOLES) < SHARE_HOLES;
     if (caption != NULL && !holes && form < SHARE_REVERSE)
         return form_describe(d->vocabulary, MODALITY_IMAGE, payload->id, payload->n, out, error) && ids_append_many(out, caption->id, caption->n, error) && ids_append(out, SPECIAL_EOS, error);
     if (form < SHARE_REVERSE + SHARE_FREE) caption = NULL;

@@ -121,6 +121,7 @@ static bool payload(const struct drawing *w, bool captioned, struct bytes *words
     const struct ids *own = &w->p->payload;
     struct score s = {0};
     int32_t first = w->d->vocabulary->music_first;
+    if (w->d->as_is) return ids_append_many(out, own->id, own->n, error);
     bool ok = vocabulary_local(own->id, own->n, first, music_vocabulary(), out, error);
     if (ok && unit(w, MOVE) < SHARE_MOVE) ok = move(w, out, captioned, words, error);
     ok = ok && music_decode(out->id, out->n, &s, error);

@@ -14,7 +14,7 @@ static int pitch_limit(const struct music_order *o, size_t at)
 {
     int above = 0, value;
     for (size_t i = at + 1; i < o->script_n; i++) {
-        int32_t id = o->script[i] <= -3 ? o->made[-3 - o->script[i]] : o->script[i];
+        int32_t id = o->script[i] <= -2 ? o->made[-2 - o->script[i]] : o->script[i];
         if (id == MUSIC_SCRIPT_PITCH) above++;
         else if (kind_is(id, MUSIC_PITCH, &value)) return value - 1 - above;
         else if (!kind_is(id, MUSIC_DURATION, &value) && !kind_is(id, MUSIC_VELOCITY, &value)) break;
@@ -34,25 +34,6 @@ static void free_pitch(const struct music_order *o, const struct music_grammar *
         }
 }
 
-/* Notes of the part that plays, or what comes behind them. */
-static void free_line(const struct music_order *o, const struct music_grammar *g, const struct music_place *place, uint8_t *allowed, bool *may_end)
-{
-    bool last = place->item + 1 == o->script_n, may_leave = g->state == MUSIC_AT_NOTE, full = place->line >= o->line_most;
-    if (!(may_leave && full)) {
-        bool ignored;
-        static const enum music_kind kinds[] = {MUSIC_POS, MUSIC_VELOCITY, MUSIC_PITCH, MUSIC_DURATION};
-        uint8_t any[1024];
-        music_wishes_allowed(&o->wishes, g, 0, SIZE_MAX / 4, any, &ignored);
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-            size_t from = (size_t)music_id(kinds[k], 0), n = (size_t)music_kind_count(kinds[k]);
-            memcpy(allowed + from, any + from, n);
-        }
-    }
-    if (!may_leave) return;
-    if (last) *may_end = true;
-    else allowed[o->script[place->item + 1]] = 1;
-}
-
 void music_order_allowed(const struct music_order *o, const struct music_grammar *g, const struct music_place *place, size_t taken,
                          uint8_t *allowed, bool *may_end)
 {
@@ -66,18 +47,11 @@ void music_order_allowed(const struct music_order *o, const struct music_grammar
     if (*may_end) return;
     int32_t item = o->script[place->item];
     if (item == MUSIC_SCRIPT_PITCH) free_pitch(o, g, place->item, allowed);
-    else if (item == MUSIC_SCRIPT_LINE) free_line(o, g, place, allowed, may_end);
-    else allowed[item >= 0 ? item : o->made[-3 - item]] = 1;
+    else allowed[item >= 0 ? item : o->made[-2 - item]] = 1;
 }
 
 void music_order_taken(const struct music_order *o, struct music_place *place, int32_t id)
 {
     if (o->script == NULL || place->item >= o->script_n) return;
-    if (o->script[place->item] == MUSIC_SCRIPT_LINE) {
-        bool next = place->item + 1 < o->script_n && id == o->script[place->item + 1];
-        place->line++;
-        if (!next) return;
-        place->item++, place->line = 0;
-    }
     o->made[place->item++] = id;
 }

@@ -5,7 +5,6 @@
  *     an id (>= 0)               this id comes here
  *     MUSIC_SCRIPT_PITCH         a pitch of the model's choice, between its neighbours of the same position
  *     MUSIC_SCRIPT_COPY(k)       what was taken for item k
- *     MUSIC_SCRIPT_LINE          any notes of the part that plays, until the next item (or the end) is taken
  *
  * All ids here are music ids, from 0; the joint vocabulary's offset is added in music.c. */
 #ifndef MODALITIES_MUSIC_ORDER_H
@@ -14,8 +13,7 @@
 #include "tokenizers/music_wishes.h"
 
 #define MUSIC_SCRIPT_PITCH (-1)
-#define MUSIC_SCRIPT_LINE (-2)
-#define MUSIC_SCRIPT_COPY(k) (-3 - (int32_t)(k))
+#define MUSIC_SCRIPT_COPY(k) (-2 - (int32_t)(k))
 
 struct music_order {
     struct music_wishes wishes;
@@ -24,11 +22,11 @@ struct music_order {
     size_t before_n;
     const int32_t *script;             /* (script_n), or NULL */
     int32_t *made;                     /* (script_n): gets what was taken for each item */
-    size_t script_n, line_most;        /* ids of one MUSIC_SCRIPT_LINE, about */
+    size_t script_n;
 };
 
 /* Where a piece stands in its script. */
-struct music_place { size_t item, line; };
+struct music_place { size_t item; };
 
 /* Mark the ids (0 … music_vocabulary() - 1) that may come next; taken: ids so far, behind `before`. */
 void music_order_allowed(const struct music_order *order, const struct music_grammar *grammar, const struct music_place *place, size_t taken,

@@ -27,6 +27,15 @@ static const struct { const char *name; int numerator, denominator; } dances[] =
     {"slip jig", 9, 8}, {"waltz", 3, 4}, {"minuet", 3, 4}, {"mazurka", 3, 4}, {"jig", 6, 8}, {"tarantella", 6, 8},
 };
 
+/* Words that say how fast, in quarter notes a minute: most of the training pieces that are called so lie there. */
+static const struct { const char *name; int slowest, fastest; } paces[] = {
+    {"slow", 20, 100}, {"slowly", 20, 100}, {"unhurried", 20, 100}, {"adagio", 20, 80}, {"largo", 20, 66}, {"lento", 20, 72}, {"andante", 66, 108}, {"moderate", 76, 132}, {"moderato", 76, 132},
+    {"allegro", 100, 320}, {"fast", 112, 320}, {"quick", 112, 320}, {"brisk", 112, 320}, {"vivace", 132, 320}, {"presto", 144, 320},
+};
+static const struct { const char *name; enum music_density density; } fullness[] = {{"sparse", MUSIC_DENSITY_LOW}, {"busy", MUSIC_DENSITY_HIGH}, {"dense", MUSIC_DENSITY_HIGH}};
+static const struct { const char *name; int parts; } groups[] = {{"duet", 2}, {"duo", 2}, {"quartet", 4}, {"quintet", 5}};
+static const char *const density_words[MUSIC_DENSITIES] = {"", "low", "mid", "high"};
+
 static const struct { const char *name; unsigned pitches; } chord_kinds[MUSIC_CHORD_KINDS] = {      /* bit n: n semitones above the root */
     {"", 0x091}, {"m", 0x089}, {"7", 0x491}, {"m7", 0x489}, {"maj7", 0x891}, {"dim", 0x049}, {"dim7", 0x249}, {"aug", 0x111}, {"sus4", 0x0a1}, {"sus2", 0x085}, {"6", 0x291},
 };
@@ -166,9 +175,8 @@ bool music_words_chords(const char *text, struct music_wishes *w, struct error *
 
 bool music_words_density(const char *text, struct music_wishes *w, struct error *error)
 {
-    static const char *const words[MUSIC_DENSITIES] = {"", "low", "mid", "high"};
     for (int d = 1; d < MUSIC_DENSITIES; d++)
-        if (strcmp(text, words[d]) == 0) {
+        if (strcmp(text, density_words[d]) == 0) {
             w->density = (uint8_t)d;
             return true;
         }
@@ -297,6 +305,58 @@ static bool find_instruments(const char *prompt, struct music_wishes *w, struct 
     return true;
 }
 
+/* "slow": between which tempos; not the dance. */
+static bool find_pace(const char *prompt, struct music_wishes *w)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++)
+        for (size_t k = 0; k < sizeof paces / sizeof *paces; k++) {
+            size_t behind = i + strlen(paces[k].name);
+            if (!word_at(prompt, i, paces[k].name) || strncasecmp(prompt + behind, " step", 5) == 0 || strncasecmp(prompt + behind, "-step", 5) == 0) continue;
+            w->slowest = (int16_t)music_tempo_value(paces[k].slowest), w->fastest = (int16_t)music_tempo_value(paces[k].fastest);
+            return true;
+        }
+    return false;
+}
+
+static bool find_fullness(const char *prompt, struct music_wishes *w)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++)
+        for (size_t k = 0; k < sizeof fullness / sizeof *fullness; k++)
+            if (word_at(prompt, i, fullness[k].name)) {
+                w->density = (uint8_t)fullness[k].density;
+                return true;
+            }
+    return false;
+}
+
+/* "two-part", "in 3 voices", "duet": how many parts; 0 when it is not said. */
+static int find_parts(const char *prompt)
+{
+    static const char *const numbers[] = {"one", "two", "three", "four", "five", "six", "seven", "eight"}, *const what[] = {"part", "voice"};
+    for (size_t i = 0; prompt[i] != '\0'; i++) {
+        if (!word_starts(prompt, i)) continue;
+        for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+            if (word_at(prompt, i, groups[g].name)) return groups[g].parts;
+        for (int n = 1; n <= 8; n++) {
+            size_t at = prompt[i] == '0' + n ? 1 : strncasecmp(prompt + i, numbers[n - 1], strlen(numbers[n - 1])) == 0 ? strlen(numbers[n - 1]) : 0;
+            if (at == 0 || (prompt[i + at] != ' ' && prompt[i + at] != '-')) continue;
+            for (int k = 0; k < 2; k++)
+                if (word_at(prompt, i + at + 1, what[k])) return n;
+        }
+    }
+    return 0;
+}
+
+/* So many parts; of one instrument, where one is named. */
+static bool set_parts(struct music_wishes *w, int parts, struct error *error)
+{
+    bool ok = true;
+    if (w->parts == 0) w->voices = parts;
+    else
+        while (ok && w->parts < parts && w->program[0] != MUSIC_DRUMS) ok = add_part(w, w->program[0], error);
+    return ok;
+}
+
 static bool say(struct bytes *said, const char *comma, enum music_kind kind, int value, struct error *error)
 {
     char text[32];
@@ -317,8 +377,11 @@ bool music_words_find(const char *prompt, struct music_wishes *w, struct bytes *
         ok = bytes_printf(said, error, "%stempo %d", COMMA, value);
     }
     if (ok && w->bars == 0 && find_number(prompt, bars, 1, 999, &value)) ok = bytes_printf(said, error, "%sbars %d", COMMA, w->bars = value);
-    bool free = w->parts == 0;
+    if (ok && w->tempo < 0 && w->fastest == 0 && find_pace(prompt, w)) ok = bytes_printf(said, error, "%stempo %d to %d", COMMA, music_tempo_of(w->slowest), music_tempo_of(w->fastest));
+    if (ok && w->density == MUSIC_DENSITY_FREE && find_fullness(prompt, w)) ok = bytes_printf(said, error, "%sdensity %s", COMMA, density_words[w->density]);
+    bool free = w->parts == 0 && w->voices == 0;
     ok = ok && (!free || find_instruments(prompt, w, error));
+    if (ok && free && w->parts <= 1 && (value = find_parts(prompt)) > 0) ok = set_parts(w, value, error) && (w->voices == 0 || bytes_printf(said, error, "%sparts %d", COMMA, value));
     for (int p = 0; ok && free && p < w->parts; p++) ok = say(said, COMMA, MUSIC_PROGRAM, w->program[p], error);
 #undef COMMA
     return ok;

@@ -209,7 +209,11 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T fill works/tune-3.mid -s 1 -m model", 2, "--bars is missing"},
     {"$T fill works/tune-3.mid -s 1 -m model --bars 8-5", 2, "--bars: '8-5'; bars as 5-8"},
     {"$T fill works/tune-3.mid -s 1 -m model --bars 8-9", 1, "has 8 bars; bars that it has"},
-    {"$T harmonise works/tune-3.mid -s 1 -m model --instrument drums", 2, "one instrument with pitches"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 1-8", 1, "no note around the bars"},
+    {"$T fill works/tune-3.mid -s 1 -m model --bars 2 --range C4-C4 --scale-lock --chords D", 2, "no tone of each chord"},
+    {"$T harmonise works/tune-3.mid -s 1 -m model --range C4-C4 --chords A", 2, "no tone of each chord"},
+    {"$T play x -s 1 -m model --parts 2 --instrument flute", 2, "--parts: --instrument says which parts"},
+    {"$T play x -s 1 -m model --cadence --key 'C major' --range D4-B4", 2, "no tone that a close wants"},
     {"$T draw x -s 1 -m model --key C", 2, "unknown option --key"},
     {"$T compose -m model", 2, "0 ideas; one"},
     {"$T compose a b -m model", 2, "2 ideas; one"},
@@ -537,8 +541,10 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
 {
     enum { BAR = 1440 };                                       /* the tunes: 8 bars in 3/4 of quarter notes */
     must("$T continue works/tune-5.mid -m model -s 1 --bars 3 -t 2 -o on.mid && $T vary works/tune-5.mid -m model -s 2 --strength 0.5 -o vary/ -n 2 && $T fill works/tune-5.mid -m model -s 1 --bars 3-4 -t 2 -o filled.mid && "
-         "$T harmonise works/tune-5.mid -m model -s 1 --instrument guitar -t 2 -o two.mid 2>chords && grep -q 'chords by rule' chords");
-    must("for i in on vary/vary-2 filled two; do $T redo $i.mid -m model -o redone.mid --overwrite && cmp $i.mid redone.mid || exit 1; done; ! cmp -s vary/vary-2.mid vary/vary-3.mid");
+         "$T harmonise works/tune-5.mid -m model -s 1 --instrument guitar --density mid --range C2-G4 -t 2 -o two.mid 2>chords && grep -q 'chords by rule' chords && "
+         "$T harmonise works/tune-5.mid -m model -s 1 --instrument violin --instrument drums --instrument cello --chords 'G D' -t 2 -o four.mid && $T fill works/tune-5.mid -m model -s 4 --bars 7-8 --scale-lock --range D4-A5 --chords 'D G' --density high -t 2 -o end.mid && "
+         "$T continue works/tune-5.mid -m model -s 1 --bars 18 --cadence -t 2 -o close.mid");
+    must("for i in on vary/vary-2 filled two four end close; do $T redo $i.mid -m model -o redone.mid --overwrite && cmp $i.mid redone.mid || exit 1; done; ! cmp -s vary/vary-2.mid vary/vary-3.mid");
     struct score was = get_score("works/tune-5.mid"), now = get_score("on.mid");
     ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
     ck_assert_uint_eq(check_kept(&now, &was, 0, 8 * BAR, true, true), 24);
@@ -571,6 +577,31 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
         }
         ck_assert_uint_ge(n, 1);
     }
+    score_free(&now), now = get_score("four.mid");
+    ck_assert(now.parts == 4 && now.part[1].program == 40 && now.part[2].drums && now.part[3].program == 42);
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);
+    unsigned played = 0;
+    for (size_t i = 0; i < now.notes; i++) {
+        const struct score_note *n = &now.note[i];
+        played |= 1u << n->part;
+        if (n->part % 2 == 1 && n->onset % BAR == 0) ck_assert(n->onset / BAR % 2 ? "001000100100"[n->pitch % 12] == '1' : "001000010001"[n->pitch % 12] == '1');
+        ck_assert_int_le(n->onset + n->length, 8 * BAR);
+    }
+    ck_assert_uint_eq(played, 15);
+    score_free(&now), now = get_score("end.mid");              /* the wishes hold in what is filled, to the end; the rest stays */
+    ck_assert_uint_eq(check_kept(&was, &now, 0, 6 * BAR, true, true), 18);
+    ck_assert_uint_eq(check_kept(&now, &was, 0, 6 * BAR, true, true), 18);
+    int64_t before = 6 * BAR;
+    for (size_t i = 18; i < now.notes; i++) {
+        const struct score_note *n = &now.note[i];
+        ck_assert(n->pitch >= 62 && n->pitch <= 81 && "101010110101"[n->pitch % 12] == '1' && n->onset + n->length <= 8 * BAR);
+        ck_assert_int_le(n->onset - (n->onset / BAR == before / BAR ? before : n->onset / BAR * BAR), 240);
+        if (n->onset % BAR == 0) ck_assert(n->onset == 6 * BAR ? "001000100100"[n->pitch % 12] == '1' : "001000010001"[n->pitch % 12] == '1');
+        before = n->onset;
+    }
+    ck_assert_int_ge(before, 8 * BAR - 240);
+    score_free(&now), now = get_score("close.mid");
+    ck_assert(now.note[now.notes - 1].onset >= 25 * BAR && score_end(&now) <= 26 * BAR && now.note[now.notes - 1].pitch % 12 == 7);      /* in G */
     score_free(&now), score_free(&was);
 }
 END_TEST

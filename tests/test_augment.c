@@ -272,6 +272,13 @@ START_TEST(draws_pair_pictures_with_their_captions)
     }
     ck_assert(seen[0] > 50 && seen[1] > 50 && seen[2] > 30);
     ck_assert(holes > 25 && holes < 65);
+    d.as_is = true;                                              /* --no-augment */
+    for (uint64_t draw = 0; draw < 100; draw++) {
+        struct ids out = {0};
+        ck_assert(source.piece(source.context, false, 0, draw, &out, &error));
+        ck_assert_ptr_nonnull(memmem(out.id, out.n * sizeof *out.id, p->payload.id, p->payload.n * sizeof *out.id));
+        ids_free(&out);
+    }
     struct bytes words = {0};
     ck_assert(bpe_decode(v.bpe, p->mirrored_caption->id, p->mirrored_caption->n, true, &words, &error));
     ck_assert_str_eq(bytes_text(&words), "a red cloak, right");

@@ -209,6 +209,17 @@ START_TEST(draws_are_true_to_their_captions)
         for (int by = 0; by < 12; by++) ck_assert_int_gt(t.kinds[by], tunes[which].keyed ? 60 : 3);
         score_free(&was);
     }
+    d.as_is = true;                                            /* --no-augment: the plain spelling, in any form */
+    for (uint64_t draw = 0, forms[3] = {0}; draw < 400; draw++) {
+        const struct ids *own = &d.pieces[SPLIT_TRAIN][0].payload;
+        struct ids ids = {0};
+        ck_assert(source.piece(source.context, false, 0, draw, &ids, &error));
+        const int32_t *at = memmem(ids.id, ids.n * sizeof *ids.id, own->id, own->n * sizeof *own->id);
+        ck_assert(at != NULL && at[-1] == SPECIAL_MUSIC);
+        forms[at == ids.id + 2 ? at[own->n] == SPECIAL_CAPTION : 2]++;
+        ids_free(&ids);
+        if (draw == 399) ck_assert(forms[0] > 30 && forms[1] > 30 && forms[2] > 200);      /* free, reverse, forward */
+    }
     dataset_free(&d);
     vocabulary_free(&v);
     threads_stop(pool);

@@ -38,6 +38,9 @@ static struct music_wishes random_wishes(uint64_t seed)
     }
     w.density = (uint8_t)random_below(seed, 9, 0, MUSIC_DENSITIES);
     w.holes = coin(seed, 9, 2);
+    w.cadence = coin(seed, 12, 3);
+    if (w.parts == 0 && coin(seed, 13, 3)) w.voices = 1 + (int)random_below(seed, 13, 0, 5);
+    if (w.tempo < 0 && coin(seed, 14, 2)) w.slowest = (int16_t)random_below(seed, 14, 0, 40), w.fastest = (int16_t)(w.slowest + 1 + (int)random_below(seed, 15, 0, 20));
     if (coin(seed, 8, 2)) {
         w.chords = 1 + (int)random_below(seed, 10, 0, 5);
         for (int c = 0; c < w.chords; c++) w.chord[c] = (uint16_t)music_words_chord_pitches((int)random_below(seed, 11, (uint64_t)c, 12), (int)random_below(seed, 12, (uint64_t)c, MUSIC_CHORD_KINDS));
@@ -102,10 +105,19 @@ static void check_events(const struct music_wishes *w, const struct score *s)
         ck_assert(s->metres == 1 && s->metre[0].numerator == numerator && s->metre[0].denominator == denominator);
     }
     if (w->tempo >= 0) ck_assert(s->tempos == 1 && music_tempo_value(60e6 / s->tempo[0].us_per_quarter) == w->tempo);
-    if (w->parts > 0) ck_assert_uint_eq(s->parts, (size_t)w->parts);
+    for (size_t i = 0; w->tempo < 0 && w->fastest > 0 && i < s->tempos; i++) {
+        int value = music_tempo_value(60e6 / s->tempo[i].us_per_quarter);
+        ck_assert(value >= w->slowest && value <= w->fastest);
+    }
+    if (w->parts + w->voices > 0) ck_assert_uint_eq(s->parts, (size_t)(w->parts + w->voices));
     for (int p = 0; p < w->parts; p++) {
         bool played = false;
         ck_assert(s->part[p].drums == (w->program[p] == MUSIC_DRUMS) && (s->part[p].drums || s->part[p].program == w->program[p]));
+        for (size_t i = 0; i < s->notes; i++) played = played || s->note[i].part == p;
+        ck_assert_msg(played, "part %d is silent", p);
+    }
+    for (int p = 0; p < w->voices; p++) {
+        bool played = false;
         for (size_t i = 0; i < s->notes; i++) played = played || s->note[i].part == p;
         ck_assert_msg(played, "part %d is silent", p);
     }
@@ -123,14 +135,46 @@ static bool in_scale(const struct score *s, const struct score_note *note)
     return (s->key[k].minor ? minor : major)[(note->pitch - tonic + 12) % 12] == '1';
 }
 
-static void check_notes(const struct music_wishes *w, const struct score *s)
+/* The chords of a full close. */
+static unsigned close_chord(const struct score *s, bool dominant)
+{
+    const struct score_key *key = &s->key[s->keys - 1];
+    int tonic = ((key->sharps * 7 + (key->minor ? 9 : 0)) % 12 + 12) % 12;
+    return music_words_chord_pitches((tonic + (dominant ? 7 : 0)) % 12, key->minor && !dominant ? 1 : 0);
+}
+
+/* A full close in `bars` bars: the first and the last part with pitches end on the tonic, over its chord. */
+static void check_close(const struct music_wishes *w, const struct score *s, int bars)
+{
+    int64_t length = bar_ticks(s), start = (bars - 1) * length;
+    int first = -1, last = -1, tonic = ((s->key[s->keys - 1].sharps * 7 + (s->key[s->keys - 1].minor ? 9 : 0)) % 12 + 12) % 12;
+    for (int p = 0; p < (int)s->parts; p++)
+        if (!s->part[p].drums) first = first < 0 ? p : first, last = p;
+    ck_assert_int_le(score_end(s), bars * length);
+    int64_t end[2] = {-1, -1};
+    int high = -1, low = 128;
+    for (size_t i = 0; i < s->notes; i++) {
+        const struct score_note *n = &s->note[i];
+        if (n->part == first && n->onset >= end[0]) high = n->onset > end[0] ? n->pitch : n->pitch > high ? n->pitch : high, end[0] = n->onset;
+        if (n->part == last && n->onset >= end[1]) low = n->onset > end[1] ? n->pitch : n->pitch < low ? n->pitch : low, end[1] = n->onset;
+        int64_t behind = bars - 1 - n->onset / length, into = n->onset % length;
+        bool strong = into == 0 || (s->metre[0].numerator % 2 == 0 && 2 * into == length);
+        if (strong && !s->part[n->part].drums && (behind == 0 || (behind == 1 && w->chords == 0))) ck_assert(close_chord(s, behind == 1) >> (n->pitch % 12) & 1);
+    }
+    if (first < 0) return;
+    ck_assert(end[0] >= start && end[1] >= start);
+    ck_assert_int_eq(high % 12, tonic);
+    ck_assert_int_eq(low % 12, tonic);
+}
+
+static void check_notes(const struct music_wishes *w, const struct score *s, int bars)
 {
     for (size_t i = 0; i < s->notes; i++) {
         const struct score_note *note = &s->note[i];
         if (s->part[note->part].drums) continue;
         ck_assert(note->pitch >= w->low && note->pitch <= w->high);
         if (w->scale_lock) ck_assert(in_scale(s, note));
-        if (w->chords == 0) continue;
+        if (w->chords == 0 || (w->cadence && note->onset / bar_ticks(s) + 1 == bars)) continue;
         int64_t bar = note->onset / bar_ticks(s), into = note->onset % bar_ticks(s);
         if (into == 0 || (s->metre[0].numerator % 2 == 0 && 2 * into == bar_ticks(s)))
             ck_assert_msg(w->chord[bar % w->chords] >> (note->pitch % 12) & 1, "bar %lld: pitch %d is no tone of its chord", (long long)bar + 1, note->pitch);
@@ -176,7 +220,7 @@ static void check_told(const struct music_wishes *w, const struct ids *ids, stru
         if (kind == MUSIC_DENSITY) densities++, ck_assert(w->density == MUSIC_DENSITY_FREE || value == w->density - 1);
         if (kind != MUSIC_CHORD) continue;
         chords++;
-        if (w->chords > 0) ck_assert_msg(value == music_chord_value(w->chord[g->at % w->chords]), "bar %d: %s", g->at + 1, music_chord_name(value, name));
+        if (w->chords > 0 && !(w->cadence && g->at + 1 == g->length)) ck_assert_msg(value == music_chord_value(w->chord[g->at % w->chords]), "bar %d: %s", g->at + 1, music_chord_name(value, name));
     }
     if (w->bars > 0) ck_assert(g->bars == w->bars && g->length == w->bars);
     if (w->density != MUSIC_DENSITY_FREE) ck_assert_int_eq(densities, 1);
@@ -187,14 +231,14 @@ static void check_told(const struct music_wishes *w, const struct ids *ids, stru
 START_TEST(wishes_are_obeyed_always)
 {
     struct ids ids = {0};
-    int pieces = 0, refused = 0, holes = 0, hidden = 0, told = 0;
+    int pieces = 0, refused = 0, holes = 0, hidden = 0, told = 0, closes = 0;
     for (uint64_t seed = 0; seed < 1000; seed++) {
         struct error error = {0};
         struct music_wishes w = random_wishes(seed);
         struct music_grammar g;
         struct score s;
         if (!music_wishes_check(&w, &error)) {
-            ck_assert(strstr(error.text, "; a wider range is wanted") != NULL && (w.scale_lock || w.chords > 0));
+            ck_assert(strstr(error.text, "; a wider range is wanted") != NULL && (w.scale_lock || w.chords > 0 || w.cadence));
             refused++;
             continue;
         }
@@ -203,17 +247,18 @@ START_TEST(wishes_are_obeyed_always)
         draw(&w, seed, most, &ids);
         ck_assert_msg(music_decode(ids.id, ids.n, &s, &error), "%s", error.text);
         check_events(&w, &s);
-        check_notes(&w, &s);
         check_told(&w, &ids, &g);
+        check_notes(&w, &s, g.bars);
         if (g.hidden == 0) check_density(&w, &s);
-        holes += g.holes > 0, hidden += g.hidden != 0, told += g.length > 0 && w.bars == 0;
+        if (g.hidden == 0 && w.cadence) check_close(&w, &s, g.bars), closes++;
+        holes += g.holes > 0, hidden += g.hidden != 0, told += g.length > 0 && w.bars == 0 && !w.cadence;
         if (w.bars > 0) ck_assert_int_eq(music_bars(ids.id, ids.n, &error), w.bars);
         score_free(&s);
         pieces++;
     }
     ck_assert_int_gt(pieces, 800);
     ck_assert_int_gt(refused, 2);
-    ck_assert(holes > 100 && hidden > 50 && told > 25);
+    ck_assert(holes > 100 && hidden > 50 && told > 25 && closes > 150);
     ids_free(&ids);
 }
 END_TEST
@@ -286,7 +331,13 @@ END_TEST
 /* ---- words ---- */
 
 static const struct { const char *prompt, *said; } PROMPTS[] = {
-    {"a slow waltz in A minor for cello", "key A minor, metre 3/4, instrument Cello"},
+    {"a slow waltz in A minor for cello", "key A minor, metre 3/4, tempo 20 to 100, instrument Cello"},
+    {"a busy two-part invention, presto", "tempo 144 to 320, density high, parts 2"},
+    {"a quick step for fife", ""},
+    {"a quick quick-step", "tempo 112 to 320"},
+    {"a sparse hymn for four voices on piano", "density low, instrument Acoustic Grand Piano, instrument Acoustic Grand Piano, instrument Acoustic Grand Piano, instrument Acoustic Grand Piano"},
+    {"a slow duet at 132 bpm", "tempo 132, parts 2"},
+    {"a densely breakfasting part", ""},
     {"a 16-bar reel in D major at 130 beats a minute", "key D major, tempo 130, bars 16"},
     {"a wistful song in C sharp minor for voice and piano", "key C# minor, instrument Voice Oohs, instrument Acoustic Grand Piano"},
     {"a song in E flat major at 118 bpm", "key Eb major, tempo 118"},
@@ -312,7 +363,7 @@ START_TEST(prompts_name_wishes)
     ck_assert_str_eq(bytes_text(&said), PROMPTS[_i].said);
     bytes_free(&said);
     struct music_wishes fixed = MUSIC_WISHES_NONE;              /* what is fixed stays */
-    fixed.key = 3, fixed.metre = 4, fixed.tempo = 5, fixed.bars = 6, fixed.parts = 1, fixed.program[0] = 7;
+    fixed.key = 3, fixed.metre = 4, fixed.tempo = 5, fixed.bars = 6, fixed.parts = 1, fixed.program[0] = 7, fixed.density = MUSIC_DENSITY_MID;
     w = fixed;
     ck_assert(music_words_find(PROMPTS[_i].prompt, &w, &said, &error) && said.n == 0 && memcmp(&w, &fixed, sizeof w) == 0);
 }

@@ -103,6 +103,7 @@ struct music_encode_options {
     bool chords, length, density;       /* a piece of more than MUSIC_LENGTH_MOST bars gets no length */
     int hole_first, holes;              /* these bars (from 0) are holes */
     uint16_t hidden;                    /* bit p: part p is a hole */
+    int bars;                           /* at least so many; silent ones at the end otherwise have no ids */
 };
 
 /* The same with options. It is an error when the grammar has no such piece: bars or parts that are not there, both sorts of holes, all
@@ -127,7 +128,7 @@ struct music_grammar {
     bool noted;                         /* a note is complete */
     uint8_t parts;
     int16_t metre, key, tempo;          /* values in force; in the second pass metre and key of the bar that is filled */
-    int16_t part, pos, pitch;           /* in this bar, -1: none yet */
+    int16_t part, pos, pitch, lowest;   /* in this bar, -1: none yet; lowest: the first pitch at this position */
     int32_t bars;                       /* so far, of the first pass */
     int32_t at;                         /* the bar that is written, from 0: bars - 1, in the second pass the one that is filled */
     int16_t length;                     /* bars that the header tells, 0: none */

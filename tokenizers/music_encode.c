@@ -175,12 +175,12 @@ static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *er
     return true;
 }
 
-/* Lay out the bars from step 0 to the one that holds step `last`. */
+/* Lay out the bars from step 0 to the one that holds step `last`, and as many as are asked for. */
 static bool plan_bars(struct encoder *e, const struct change *change, size_t changes, int64_t last, struct error *error)
 {
     int metre = music_metre_value(4, 4), numerator, denominator;
     size_t i = 0;
-    for (int64_t step = 0; step <= last;) {
+    for (int64_t step = 0; step <= last || (int64_t)e->bars < e->how.bars;) {
         while (i < changes && change[i].step <= step) metre = change[i++].value;
         while (i < changes && change[i].value == metre) i++; /* says nothing new */
         int64_t length = music_metre_steps(metre);

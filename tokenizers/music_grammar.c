@@ -46,7 +46,7 @@ void music_grammar_start(struct music_grammar *grammar)
 {
     memset(grammar, 0, sizeof *grammar);
     grammar->state = MUSIC_AT_START;
-    grammar->metre = grammar->key = grammar->tempo = grammar->part = grammar->pos = grammar->pitch = -1;
+    grammar->metre = grammar->key = grammar->tempo = grammar->part = grammar->pos = grammar->pitch = grammar->lowest = -1;
     memset(grammar->velocity, MUSIC_VELOCITY_START, sizeof grammar->velocity);
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
 }
@@ -179,7 +179,7 @@ static void start_bar(struct music_grammar *g)
         if (g->hidden != 0) run_add(g, g->at, g->metre, g->key);
     }
     g->part = g->parts == 1 ? 0 : -1;
-    g->pos = g->pitch = -1;
+    g->pos = g->pitch = g->lowest = -1;
     g->here = 0;
 }
 
@@ -217,14 +217,15 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
         break;
     case MUSIC_PART:
         g->part = (int16_t)value;
-        g->pos = g->pitch = -1;
+        g->pos = g->pitch = g->lowest = -1;
         break;
     case MUSIC_POS:
         g->pos = (int16_t)value;
-        g->pitch = -1;
+        g->pitch = g->lowest = -1;
         break;
     case MUSIC_VELOCITY: g->velocity[g->part] = (uint8_t)value; break;
     case MUSIC_PITCH:
+        if (g->pitch < 0) g->lowest = (int16_t)value;
         g->pitch = (int16_t)value;
         g->last_pitch[g->part] = (uint8_t)value;
         break;

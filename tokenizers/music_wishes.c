@@ -23,7 +23,7 @@ enum { MARGIN = 24 };                    /* ids more than the way home needs, be
 bool music_wishes_none(const struct music_wishes *w)
 {
     return w->key < 0 && w->metre < 0 && w->tempo < 0 && w->parts == 0 && !w->drums && !w->scale_lock && w->bars == 0 && w->low == 0 &&
-           w->high == 127 && w->density == MUSIC_DENSITY_FREE && w->chords == 0;
+           w->high == 127 && w->density == MUSIC_DENSITY_FREE && w->chords == 0 && w->fastest == 0 && w->voices == 0 && !w->cadence;
 }
 
 unsigned music_scale(int key)
@@ -49,59 +49,7 @@ void music_density_steps(enum music_density density, int *closest, int *widest)
     *widest = densities[density].widest;
 }
 
-/* ---- pitches ---- */
-
-static bool pitch_in(const struct music_wishes *w, int key, unsigned chord, int pitch)
-{
-    return pitch >= w->low && pitch <= w->high && (chord >> (pitch % 12) & 1) && (!w->scale_lock || (music_scale(key) >> (pitch % 12) & 1));
-}
-
-/* The chord of the bar that is written; all pitch classes where none is wished. */
-static unsigned chord_of_bar(const struct music_wishes *w, const struct music_grammar *g)
-{
-    return w->chords > 0 && g->at >= w->first ? w->chord[(g->at - w->first) % w->chords] : 0xfff;
-}
-
-static unsigned chord_at(const struct music_wishes *w, const struct music_grammar *g)
-{
-    return music_strong(g->metre, g->pos) ? chord_of_bar(w, g) : 0xfff;
-}
-
-static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
-{
-    return g->program[g->part] == MUSIC_DRUMS || pitch_in(w, g->key, chord_at(w, g), pitch);
-}
-
-static bool higher_pitch_fits(const struct music_wishes *w, const struct music_grammar *g)
-{
-    for (int pitch = g->pitch + 1; pitch < 128; pitch++)
-        if (pitch_fits(w, g, pitch)) return true;
-    return false;
-}
-
-/* Does every chord have a pitch in this key? */
-static bool key_fits(const struct music_wishes *w, int key)
-{
-    if (w->scale_lock && key == MUSIC_KEY_NONE) return false;
-    for (int c = 0; c < (w->chords > 0 ? w->chords : 1); c++) {
-        bool any = false;
-        for (int pitch = w->low; pitch <= w->high && !any; pitch++) any = pitch_in(w, key, w->chords > 0 ? w->chord[c] : 0xfff, pitch);
-        if (!any) return false;
-    }
-    return true;
-}
-
-bool music_wishes_check(const struct music_wishes *w, struct error *error)
-{
-    if (w->low > w->high) return error_set(error, ERROR_USAGE, "range: from pitch %d down to %d; the lower one first is wanted", w->low, w->high);
-    if (w->bars < 0 || w->bars > MUSIC_BARS_MOST) return error_set(error, ERROR_USAGE, "bars: %d; 1 to %d are wanted", w->bars, MUSIC_BARS_MOST);
-    for (int key = 0; key <= MUSIC_KEY_NONE; key++)
-        if ((w->key < 0 || key == w->key) && key_fits(w, key)) return true;
-    return error_set(error, ERROR_USAGE, "range: pitches %d to %d have no tone%s%s; a wider range is wanted", w->low, w->high,
-                     w->chords > 0 ? " of each chord" : "", w->scale_lock ? (w->key < 0 ? " of any scale" : " of the key's scale") : "");
-}
-
-/* ---- parts, lines, bars ---- */
+/* ---- parts ---- */
 
 /* The parts (bits) that play in this pass. */
 static unsigned playing(const struct music_grammar *g)
@@ -120,6 +68,120 @@ static int lead(const struct music_grammar *g)
     return first;
 }
 
+/* The last part of this pass with pitches; the lead where there is none. */
+static int bass(const struct music_grammar *g)
+{
+    for (int p = g->parts - 1; p >= 0; p--)
+        if ((playing(g) >> p & 1) && g->program[p] != MUSIC_DRUMS) return p;
+    return lead(g);
+}
+
+/* ---- pitches ---- */
+
+static bool pitch_in(const struct music_wishes *w, int key, unsigned chord, int pitch)
+{
+    return pitch >= w->low && pitch <= w->high && (chord >> (pitch % 12) & 1) && (!w->scale_lock || (music_scale(key) >> (pitch % 12) & 1));
+}
+
+/* Bars that were wished, or that the header tells; 0: free. */
+static int bars_to_be(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 ? w->bars : g->length; }
+
+/* The pitch class of a key's tonic, and the pitch classes of its triad; of the dominant's. */
+static int tonic_of(int key)
+{
+    int sharps = 0;
+    bool minor = false;
+    (void)music_key_of(key, &sharps, &minor);
+    return (sharps * 7 + 84 + (minor ? 9 : 0)) % 12;
+}
+
+static unsigned triad(int key, bool dominant)
+{
+    int sharps, root = (tonic_of(key) + (dominant ? 7 : 0)) % 12;
+    bool minor = false;
+    (void)music_key_of(key, &sharps, &minor);
+    unsigned p = minor && !dominant ? 0x089 : 0x091;
+    return (p << root | p >> (12 - root)) & 0xfff;
+}
+
+/* The chord of the bar that is written; all pitch classes where none is wished. */
+static unsigned chord_of_bar(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int behind = w->cadence && g->key != MUSIC_KEY_NONE ? bars_to_be(w, g) - 1 - g->at : -1;      /* bars to the end */
+    if (behind == 0) return triad(g->key, false);
+    if (behind == 1 && g->at >= w->first && w->chords == 0) return triad(g->key, true);
+    return w->chords > 0 && g->at >= w->first ? w->chord[(g->at - w->first) % w->chords] : 0xfff;
+}
+
+static unsigned chord_at(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return music_strong(g->metre, g->pos) ? chord_of_bar(w, g) : 0xfff;
+}
+
+/* Does what plays now have to end on the tonic here? */
+static bool closes(const struct music_wishes *w, const struct music_grammar *g)
+{
+    return w->cadence && g->at + 1 == bars_to_be(w, g) && g->part >= 0 && g->program[g->part] != MUSIC_DRUMS && (g->part == lead(g) || g->part == bass(g));
+}
+
+/* And does it, as it stands? */
+static bool closed(const struct music_grammar *g)
+{
+    return (g->part != lead(g) || g->pitch % 12 == tonic_of(g->key)) && (g->part != bass(g) || g->lowest % 12 == tonic_of(g->key));
+}
+
+/* No other position of the bar can come behind this one. */
+static bool last_place(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int closest = densities[w->density].closest;
+    return g->pos + (closest > 0 ? closest : 1) >= music_metre_steps(g->metre);
+}
+
+static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
+{
+    if (g->program[g->part] == MUSIC_DRUMS) return true;
+    bool tonic = closes(w, g) && last_place(w, g) && (g->pitch < 0 || g->part == lead(g));        /* nothing else could be the last tone */
+    return pitch_in(w, g->key, chord_at(w, g), pitch) && (!tonic || pitch % 12 == tonic_of(g->key));
+}
+
+static bool higher_pitch_fits(const struct music_wishes *w, const struct music_grammar *g)
+{
+    for (int pitch = g->pitch + 1; pitch < 128; pitch++)
+        if (pitch_fits(w, g, pitch)) return true;
+    return false;
+}
+
+static bool has_pitch(const struct music_wishes *w, int key, unsigned chord)
+{
+    for (int pitch = w->low; pitch <= w->high; pitch++)
+        if (pitch_in(w, key, chord, pitch)) return true;
+    return false;
+}
+
+/* Does every chord have a pitch in this key, and a close its tones? */
+static bool key_fits(const struct music_wishes *w, int key)
+{
+    if ((w->scale_lock || w->cadence) && key == MUSIC_KEY_NONE) return false;
+    if (w->cadence && !(has_pitch(w, key, 1u << tonic_of(key)) && (w->chords > 0 || has_pitch(w, key, triad(key, true))))) return false;
+    for (int c = 0; c < (w->chords > 0 ? w->chords : 1); c++) {
+        if (!has_pitch(w, key, w->chords > 0 ? w->chord[c] : 0xfff)) return false;
+    }
+    return true;
+}
+
+bool music_wishes_check(const struct music_wishes *w, struct error *error)
+{
+    if (w->low > w->high) return error_set(error, ERROR_USAGE, "range: from pitch %d down to %d; the lower one first is wanted", w->low, w->high);
+    if (w->bars < 0 || w->bars > MUSIC_BARS_MOST) return error_set(error, ERROR_USAGE, "bars: %d; 1 to %d are wanted", w->bars, MUSIC_BARS_MOST);
+    if (w->cadence && w->key == MUSIC_KEY_NONE) return error_set(error, ERROR_USAGE, "cadence: there is no key to close in; one is wanted");
+    for (int key = 0; key <= MUSIC_KEY_NONE; key++)
+        if ((w->key < 0 || key == w->key) && key_fits(w, key)) return true;
+    return error_set(error, ERROR_USAGE, "range: pitches %d to %d have no tone%s%s; a wider range is wanted", w->low, w->high,
+                     w->chords > 0 ? " of each chord" : w->cadence ? " that a close wants" : "", w->scale_lock ? (w->key < 0 ? " of any scale" : " of the key's scale") : "");
+}
+
+/* ---- lines, bars ---- */
+
 static bool has_drums(const struct music_grammar *g)
 {
     for (int p = 0; p < g->parts; p++)
@@ -130,14 +192,11 @@ static bool has_drums(const struct music_grammar *g)
 /* Parts (bits) of this pass that were wished and have not played yet. */
 static unsigned owed(const struct music_wishes *w, const struct music_grammar *g)
 {
-    unsigned set = w->parts > 0 ? (1u << w->parts) - 1 : 0;
+    unsigned set = w->parts > 0 ? (1u << w->parts) - 1 : (1u << w->voices) - 1;
     for (int p = 0; w->drums && p < g->parts; p++)
         if (g->program[p] == MUSIC_DRUMS) set |= 1u << p;
     return set & playing(g) & ~(unsigned)g->played;
 }
-
-/* Bars that were wished, or that the header tells; 0: free. */
-static int bars_to_be(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 ? w->bars : g->length; }
 
 /* The last bar of this pass, as far as that is known. */
 static bool in_last_bar(const struct music_wishes *w, const struct music_grammar *g)
@@ -154,6 +213,7 @@ static unsigned due(const struct music_wishes *w, const struct music_grammar *g)
     unsigned set = in_last_bar(w, g) ? owed(w, g) : 0;
     if (at_hole(g)) return 0;
     if (densities[w->density].widest > 0) set |= 1u << lead(g);
+    if (w->cadence && g->at + 1 == bars_to_be(w, g)) set |= 1u << lead(g) | 1u << bass(g);
     return set & ~(unsigned)g->here;
 }
 
@@ -166,7 +226,7 @@ static bool owes_chord(const struct music_wishes *w, const struct music_grammar 
 /* The header has not told these yet, which are wished. */
 static bool owes_length(const struct music_wishes *w, const struct music_grammar *g)
 {
-    return g->state == MUSIC_AT_HEAD_TEMPO && w->bars > 0 && w->bars <= MUSIC_LENGTH_MOST;
+    return g->state == MUSIC_AT_HEAD_TEMPO && (w->bars > 0 ? w->bars <= MUSIC_LENGTH_MOST : w->cadence);
 }
 
 static bool owes_density(const struct music_wishes *w, const struct music_grammar *g)
@@ -181,14 +241,30 @@ static bool may_leave(const struct music_wishes *w, const struct music_grammar *
     if (at_hole(g)) return true;
     if (owes_chord(w, g)) return false;
     if (widest > 0 && g->part == lead(g) && g->pos + widest < music_metre_steps(g->metre)) return false;
+    if (closes(w, g) && g->pos >= 0 && !closed(g)) return false;
     for (int p = from; p < to; p++)
         if (due(w, g) >> p & 1) return false;
     return true;
 }
 
+/* Steps from here to the end of the bars, one beside the other, that are filled. */
+static int hole_room(const struct music_grammar *g)
+{
+    int room = -g->pos, next = -1;
+    for (int r = 0; r < g->runs; r++) {
+        int from = g->run[r].first, to = from + g->run[r].bars;
+        if (to <= g->at || (next >= 0 && from != next)) continue;
+        room += (to - (from > g->at ? from : g->at)) * music_metre_steps(g->run[r].metre);
+        next = to;
+    }
+    return room;
+}
+
 static int duration_room(const struct music_wishes *w, const struct music_grammar *g)
 {
-    return w->bars > 0 ? (w->bars - g->at) * music_metre_steps(g->metre) - g->pos : 1 << 30;
+    int bars = w->cadence ? bars_to_be(w, g) : w->bars, room = bars > 0 ? (bars - g->at) * music_metre_steps(g->metre) - g->pos : 1 << 30;
+    int hole = g->second && g->hidden == 0 ? hole_room(g) : 1 << 30;
+    return room < hole ? room : hole;
 }
 
 static bool may_end(const struct music_wishes *w, const struct music_grammar *g)
@@ -211,12 +287,13 @@ static bool program_fits(const struct music_wishes *w, const struct music_gramma
 {
     if (owes_length(w, g) || owes_density(w, g)) return false;
     if (w->parts > 0) return g->parts < w->parts && value == w->program[g->parts];
+    if (w->voices > 0) return g->parts < w->voices && (!w->drums || g->parts + 1 < w->voices || has_drums(g) || value == MUSIC_DRUMS);
     return !w->drums || g->parts + 1 < MUSIC_PARTS_MOST || has_drums(g) || value == MUSIC_DRUMS;
 }
 
 static bool bar_fits(const struct music_wishes *w, const struct music_grammar *g)
 {
-    if (g->state == MUSIC_AT_PROGRAM || g->state == MUSIC_AT_HIDDEN) return w->parts > 0 ? g->parts == w->parts : !w->drums || has_drums(g);
+    if (g->state == MUSIC_AT_PROGRAM || g->state == MUSIC_AT_HIDDEN) return w->parts + w->voices > 0 ? g->parts == (w->parts > 0 ? w->parts : w->voices) : !w->drums || has_drums(g);
     return (g->state == MUSIC_AT_FILL || !in_last_bar(w, g)) && may_leave(w, g, g->parts);
 }
 
@@ -229,25 +306,27 @@ static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g
     if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
     if (g->pos >= 0 && value < g->pos + closest) return false;
     if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
-    return !(w->scale_lock || w->chords > 0) || higher_pitch_fits(w, &there);
+    return !(w->scale_lock || w->chords > 0 || w->cadence) || higher_pitch_fits(w, &there);
 }
 
 /* One of the wished parts is left to play. */
 static bool hole_fits(const struct music_wishes *w, const struct music_grammar *g)
 {
-    bool last = g->bars == 0 && w->parts > 0 && g->parts == w->parts;
+    bool last = g->bars == 0 && g->parts == (w->parts > 0 ? w->parts : w->voices);
     return w->holes && !(last && (g->hidden | 1u << (g->parts - 1)) == (1u << g->parts) - 1);
 }
 
-static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0 && w->bars == 0 && w->chords == 0 && w->density == MUSIC_DENSITY_FREE; }
+static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0 && w->bars == 0 && !w->cadence && w->chords == 0 && w->density == MUSIC_DENSITY_FREE; }
 
 static bool fits(const struct music_wishes *w, const struct music_grammar *g, enum music_kind kind, int value)
 {
     bool head = g->parts == 0;
     switch (kind) {
     case MUSIC_METRE: return head ? w->metre < 0 || value == w->metre : metre_may_change(w);
-    case MUSIC_KEY: return head && w->key >= 0 ? value == w->key : w->key < 0 && key_fits(w, value);
-    case MUSIC_TEMPO: return w->tempo < 0 || (head && value == w->tempo);
+    case MUSIC_KEY:
+        if (!head && w->cadence && g->at + 1 == bars_to_be(w, g)) return false;      /* it closes in the key of the bar before */
+        return head && w->key >= 0 ? value == w->key : w->key < 0 && key_fits(w, value);
+    case MUSIC_TEMPO: return w->tempo < 0 ? value >= w->slowest && (w->fastest == 0 || value <= w->fastest) : head && value == w->tempo;
     case MUSIC_PROGRAM: return program_fits(w, g, value);
     case MUSIC_BAR: return bar_fits(w, g);
     case MUSIC_PART: return may_leave(w, g, value);
@@ -269,8 +348,9 @@ static bool fits(const struct music_wishes *w, const struct music_grammar *g, en
 static int32_t next_pitch(const struct music_wishes *w, const struct music_grammar *g)
 {
     int best = -1, last = g->last_pitch[g->part];
+    bool tonic = closes(w, g) && g->pitch < 0;                 /* the way home closes at once */
     for (int pitch = g->pitch + 1; pitch < 128; pitch++) {
-        if (!pitch_fits(w, g, pitch)) continue;
+        if (!pitch_fits(w, g, pitch) || (tonic && pitch % 12 != tonic_of(g->key))) continue;
         int far = pitch > last ? pitch - last : last - pitch, was = best > last ? best - last : last - best;
         if (best < 0 || far < was) best = pitch;
     }
@@ -279,7 +359,7 @@ static int32_t next_pitch(const struct music_wishes *w, const struct music_gramm
 
 static int32_t next_head(const struct music_wishes *w, const struct music_grammar *g)
 {
-    int key = 0;
+    int key = 0, tempo = music_tempo_value(120);
     switch ((enum music_state)g->state) {
     case MUSIC_AT_START: return music_id(MUSIC_METRE, w->metre >= 0 ? w->metre : music_metre_value(4, 4));
     case MUSIC_AT_HEAD_METRE:
@@ -287,13 +367,17 @@ static int32_t next_head(const struct music_wishes *w, const struct music_gramma
         if (key_fits(w, MUSIC_KEY_NONE)) return music_id(MUSIC_KEY, MUSIC_KEY_NONE);
         while (key < MUSIC_KEY_NONE && !key_fits(w, key)) key++;
         return music_id(MUSIC_KEY, key);
-    case MUSIC_AT_HEAD_KEY: return music_id(MUSIC_TEMPO, w->tempo >= 0 ? w->tempo : music_tempo_value(120));
+    case MUSIC_AT_HEAD_KEY:
+        if (w->tempo >= 0) return music_id(MUSIC_TEMPO, w->tempo);
+        tempo = tempo < w->slowest ? w->slowest : w->fastest > 0 && tempo > w->fastest ? w->fastest : tempo;
+        return music_id(MUSIC_TEMPO, tempo);
     case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_LENGTH: case MUSIC_AT_DENSITY:
-        if (owes_length(w, g)) return music_id(MUSIC_LENGTH, w->bars - 1);
+        if (owes_length(w, g)) return music_id(MUSIC_LENGTH, w->bars > 0 ? w->bars - 1 : 0);
         if (owes_density(w, g)) return music_id(MUSIC_DENSITY, w->density - 1);
-        return music_id(MUSIC_PROGRAM, w->parts > 0 ? w->program[0] : w->drums ? MUSIC_DRUMS : 0);
+        return music_id(MUSIC_PROGRAM, w->parts > 0 ? w->program[0] : w->drums && w->voices < 2 ? MUSIC_DRUMS : 0);
     default:
         if (w->parts > g->parts) return music_id(MUSIC_PROGRAM, w->program[g->parts]);
+        if (w->parts == 0 && w->voices > g->parts) return music_id(MUSIC_PROGRAM, w->drums && !has_drums(g) && g->parts + 1 == w->voices ? MUSIC_DRUMS : 0);
         if (playing(g) == 0) return music_id(MUSIC_PROGRAM, w->drums && !has_drums(g) ? MUSIC_DRUMS : 0);       /* all hidden so far */
         return w->parts == 0 && w->drums && !has_drums(g) ? music_id(MUSIC_PROGRAM, MUSIC_DRUMS) : music_id(MUSIC_BAR, 0);
     }
@@ -302,10 +386,11 @@ static int32_t next_head(const struct music_wishes *w, const struct music_gramma
 /* Between notes: go on with the line, let a part play, end, or start a bar. */
 static int32_t next_line(const struct music_wishes *w, const struct music_grammar *g)
 {
-    int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
+    int widest = densities[w->density].widest, closest = densities[w->density].closest, from = g->part < 0 ? 0 : g->part;
     if (owes_chord(w, g)) return music_id(MUSIC_CHORD, music_chord_value(chord_of_bar(w, g)));
     if (at_hole(g)) return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
     if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_metre_steps(g->metre)) return music_id(MUSIC_POS, g->pos + widest);
+    if (closes(w, g) && g->pos >= 0 && !closed(g)) return music_id(MUSIC_POS, g->pos + (closest > 0 ? closest : 1));
     unsigned set = due(w, g);
     if (bars_to_be(w, g) == 0) set |= owed(w, g);
     while (!(playing(g) >> from & 1)) from++;
@@ -341,12 +426,14 @@ size_t music_wishes_need(const struct music_wishes *w, const struct music_gramma
 
 /* ---- the mask ---- */
 
-/* Has the piece used up the share of the room of its bars so far? Told between notes only. */
+/* Has the piece, or its second pass where the first was there before, used up the share of the room of its bars so far? Told between notes only. */
 static bool late(const struct music_wishes *w, const struct music_grammar *g, size_t taken, size_t room)
 {
     int bars = bars_to_be(w, g);
-    if (bars <= w->first || g->second || g->state < MUSIC_AT_BAR || (g->state > MUSIC_AT_HOLE && g->state != MUSIC_AT_NOTE)) return false;
-    size_t all = (size_t)(bars - w->first), now = (size_t)(g->bars - w->first);
+    bool between = g->state >= MUSIC_AT_BAR && (g->state <= MUSIC_AT_HOLE || g->state == MUSIC_AT_NOTE);
+    if (!between || (g->second ? w->holes : bars <= w->first)) return false;
+    int before = g->second && g->hidden == 0 ? 0 : w->first;
+    size_t all = (size_t)((g->second ? g->holes : bars) - before), now = (size_t)((g->second ? g->filled : g->bars) - before);
     return now < all && taken * all > (taken + room) * now;
 }
 

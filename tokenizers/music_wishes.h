@@ -3,14 +3,19 @@
  * A wish is a forced id of the header (key, metre, tempo, instruments) or a mask over the ids that the grammar lets through:
  *
  *     key, metre, tempo   this value in the header, and no change later on
+ *     slowest, fastest    the tempo in the header and all later ones lie between
  *     program             exactly these parts in this order, and each of them plays
+ *     voices              exactly so many parts, drums counted, and each of them plays
  *     drums               one of the parts is drums, and it plays
  *     bars                exactly so many, told as `length` up to 64; the last has a note, and no note sounds beyond its end
  *     low, high           pitches of all parts but drums
  *     scale_lock          their pitches belong to the scale of the key in force (minor: with raised sixth and seventh)
  *     chord               in bar b, at strong positions (music_strong), they belong to chord[b % chords]; the bar tells its `chord`
+ *     cadence             a full close: the last bar but one has the dominant's tones at strong positions (unless chords are wished), the last
+ *                         one the tonic's; there the first and the last part with pitches play, the first one's last and highest and the
+ *                         last one's last and lowest tone is the tonic, and no note sounds beyond the end. Without bars the header tells a `length`
  *     density             how far apart onsets are, by the table in music_wishes.c; the header tells the `density`
- *     holes               bars and parts may be holes; else none is
+ *     holes               bars and parts may be holes; else none is. What fills a hole of bars does not sound beyond it
  *
  * There are no dead ends: music_wishes_check refuses wishes that no piece fulfils, and music_wishes_next is at every step the first id
  * of a short way to an end that fulfils them all. When the room for ids runs short, that way is the only one that is let through.
@@ -26,10 +31,11 @@ enum music_density { MUSIC_DENSITY_FREE, MUSIC_DENSITY_LOW, MUSIC_DENSITY_MID, M
 
 struct music_wishes {
     int16_t key, metre, tempo;           /* values of those kinds; -1: free */
+    int16_t slowest, fastest;            /* values of tempo; fastest 0: free */
     double quarters;                     /* a minute, as asked for: the tempo that tokens only come near to; 0: free */
     int16_t program[MUSIC_PARTS_MOST];   /* (parts); MUSIC_DRUMS for drums */
-    int parts;                           /* 0: free */
-    bool drums, scale_lock, holes;
+    int parts, voices;                   /* 0: free; only one of them is used, parts first */
+    bool drums, scale_lock, holes, cadence;
     int bars;                            /* of the whole piece; 0: free */
     int first;                           /* bars that were there before, which wishes do not bind; chords start behind them */
     uint8_t low, high;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Hard controls of `play`, checked on the written files by a parser that is not the project's.
 
-  pip install mido;  python3 tests/peers/controls.py ./triptych [TUNES [TUNE_FACTS.py]]
+  pip install mido;  python3 tests/peers/controls.py ./triptych [TUNES [TUNE_FACTS.py [MODEL]]]
 
-Random controls and temperatures from 0.5 to 2; every tune is parsed with mido and every wish checked. Prints one line a failure and a count.
+Random controls and temperatures from 0.5 to 2, ten tunes of each draw made at a time; every tune is parsed with mido and every wish checked, bars and
+scale also by TUNE_FACTS.py. Prints one line a failure and a count.
 """
 import importlib.util, os, random, subprocess, sys, tempfile
 import mido
@@ -27,7 +28,9 @@ def wishes(r):
     if r.random() < .6: w['metre'] = r.choice(['4/4', '3/4', '6/8', '2/4', '2/2', '9/8', '12/8', '5/4', '7/8'])
     if r.random() < .5: w['tempo'] = r.randrange(40, 220)
     if r.random() < .7: w['bars'] = r.randrange(1, 25)
-    if r.random() < .5: w['instrument'] = [r.choice(list(INSTRUMENTS)) for _ in range(r.randrange(1, 4))]
+    if r.random() < .3: w['cadence'] = True
+    if r.random() < .2: w['parts'] = r.randrange(1, 5)
+    elif r.random() < .6: w['instrument'] = [r.choice(list(INSTRUMENTS)) for _ in range(r.randrange(1, 4))]
     if r.random() < .4: lo = r.randrange(36, 70); w['range'] = (lo, lo + r.randrange(14, 36))
     if r.random() < .4: w['density'] = r.choice(list(GAP))
     if r.random() < .3: w['drums'] = True
@@ -73,6 +76,7 @@ def check(w, path):
         must([p for p, _ in parts] == wanted, 'instruments')
     elif 'drums' in w: must(any(p is None for p, _ in parts), 'drums')
     notes = [n for p, ns in parts for n in ns]
+    if 'parts' in w: must(len(parts) == w['parts'], 'parts')
     if 'bars' in w:
         must(max(e for _, e, _ in notes) <= w['bars'] * bar, 'beyond the last bar'); must(max(s for s, _, _ in notes) >= (w['bars'] - 1) * bar, 'bars')
     pitched = sorted(n for p, ns in parts if p is not None for n in ns)
@@ -82,10 +86,20 @@ def check(w, path):
             k = [e.key for at, e in key if at <= t][-1]; minor = k.endswith('m')
             return {(tone(k.rstrip('m')) + i) % 12 for i in ((0, 2, 3, 5, 7, 8, 9, 10, 11) if minor else (0, 2, 4, 5, 7, 9, 11))}
         must(all(p % 12 in scale(s) for s, _, p in pitched), 'scale')
+    strong = lambda s: s % bar == 0 or (metre.numerator % 2 == 0 and 2 * (s % bar) == bar)
+    last = max(s for s, *_ in notes) // bar
+    if 'cadence' in w and pitched:
+        k = key[-1][1].key; minor = k.endswith('m'); tonic = tone(k.rstrip('m'))
+        must(len(events['time_signature']) == 1 and max(e for _, e, _ in notes) <= (last + 1) * bar, 'cadence: sounds beyond')
+        for s, _, p in pitched:
+            if s // bar == last and strong(s): must((p - tonic) % 12 in ((0, 3, 7) if minor else (0, 4, 7)), 'cadence: the last bar is not the tonic')
+            if s // bar == last - 1 and strong(s) and 'chords' not in w: must((p - tonic - 7) % 12 in (0, 4, 7), 'cadence: the bar before is not the dominant')
+        voices = [ns for p, ns in parts if p is not None]
+        for ns, choose in ((voices[0], max), (voices[-1], min)):
+            end = ns[-1][0]; must(end // bar == last and choose(p for s, _, p in ns if s == end) % 12 == tonic, 'cadence: no end on the tonic')
     if 'chords' in w:
         for s, _, p in pitched:
-            into = s % bar
-            if into and not (metre.numerator % 2 == 0 and 2 * into == bar): continue
+            if not strong(s) or ('cadence' in w and s // bar == last): continue
             c = w['chords'][s // bar % len(w['chords'])]; root = c.rstrip('m7')
             must((p - tone(root)) % 12 in CHORDS[c[len(root):]], f'chord {c} in bar {s // bar + 1}')
     if 'density' in w:
@@ -105,13 +119,14 @@ def check(w, path):
 r = random.Random(1); failed = made = refused = 0
 with tempfile.TemporaryDirectory() as folder:
     while made < tunes:
-        w = wishes(r); n = 4; path = os.path.join(folder, f'{made}')
-        line = [program, 'play', '', '-s', str(made), '-n', str(n), '-t', str(round(r.uniform(.5, 2), 2)), '-q', '-o', path + '/', *options(w)]
+        w = wishes(r); n = min(10, tunes - made); path = os.path.join(folder, f'{made}')
+        line = [program, 'play', '', '-s', str(made), '-n', str(n), '-t', str(round(r.uniform(.5, 2), 2)), '-q', '-o', path + '/', *options(w), *(['-m', sys.argv[4]] if len(sys.argv) > 4 else [])]
         done = subprocess.run(line, capture_output=True, text=True)
         if done.returncode == 2 and 'no tone' in done.stderr: refused += 1; continue
         if done.returncode: print(line, done.stderr); failed += n; made += n; continue
         for f in sorted(os.listdir(path)):
             bad = check(w, os.path.join(path, f)); made += 1
             if bad: failed += 1; print(' '.join(line), f, bad[:3])
+            os.remove(os.path.join(path, f))
 print(f'{made} tunes, {failed} with a control not obeyed; {refused} impossible wishes refused')
 sys.exit(failed > 0)
