@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 8, LATTICE = 4 };
+enum { CANDIDATES = 16, LATTICE = 4 };
 
 /* Which pixels of the art stay (keep: 1), for the piece with this seed. */
 typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);

@@ -1,5 +1,6 @@
 /* Filling holes; see inpaint.h. */
 #include "core/inpaint.h"
+#include "core/layers.h"
 #include "core/mem.h"
 #include "core/random.h"
 
@@ -25,14 +26,6 @@ struct painting {
 };
 
 static float *logits_of(const struct painting *p, int particle, int view) { return p->logits + (size_t)(particle * p->views + view) * p->V; }
-
-static double log_probability(const struct painting *p, const float *logits, int32_t id)
-{
-    double most = -INFINITY, sum = 0;
-    for (size_t i = 0; i < p->V; i++) most = fmax(most, (double)logits[i]);
-    for (size_t i = 0; i < p->V; i++) sum += exp((double)logits[i] - most);
-    return (double)logits[id] - most - log(sum);
-}
 
 /* ---- the start ---- */
 
@@ -169,7 +162,7 @@ static bool pass(struct painting *p, size_t place, struct error *error)
     int sequences[4 * INPAINT_PARTICLES_MOST], n = 0;
     if (stays < 0 && !choose_particles(p, place, error)) return false;
     for (int k = 0; k < p->q->particles; k++) {
-        if (stays >= 0) p->weight[k] += log_probability(p, logits_of(p, k, 0), id = stays), p->uneven = true;
+        if (stays >= 0) id = stays, p->weight[k] += (double)(logits_of(p, k, 0)[id] - layers_log_sum(logits_of(p, k, 0), (int)p->V)), p->uneven = true;
         else if (!ids_append(&p->drawn[k], id = draw(p, k), error)) return false;
         if (!ids_append(&p->seen[k], id, error)) return false;
         for (int v = 0; v < p->views; v++)
