@@ -35,9 +35,10 @@ bool tune_make(struct tune *tune, const struct music_order *order, const struct 
  * and `second` bars behind that: what a second pass goes on from. */
 bool tune_open(const struct tune *tune, int first, int bars, const struct music_encode_options *how, int second, struct ids *out, struct error *error);
 
-/* Let the model fill what `open` leaves: up to 8 candidates (--candidates) under the wishes, of which the likeliest, by its ids behind `open`, goes into
- * *out. In the wishes `first` and `bars` count from the piece's start; with hidden parts each of its parts has to play. */
-bool tune_complete(struct tune *tune, const struct ids *open, struct music_wishes *wishes, struct piece *out, struct error *error);
+/* Let the model fill what `open` leaves: --candidates, at most TUNE_CANDIDATES, else so many as are told, under the wishes; the likeliest, by the mean over its
+ * ids behind `open`, goes into *out. In the wishes `first` and `bars` count from the piece's start; with hidden parts each of its parts has to play. */
+enum { TUNE_CANDIDATES = 8 };
+bool tune_complete(struct tune *tune, const struct ids *open, int candidates, struct music_wishes *wishes, struct piece *out, struct error *error);
 
 /* Take new ids: their score and bars. */
 bool tune_take(struct tune *tune, const int32_t *ids, size_t n, struct error *error);

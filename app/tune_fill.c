@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CANDIDATES = 8, HEAD_IDS = 16, BAR_ROOM = 48, SILENT = 1000 };      /* ids that stand before a tune; room for a bar that is filled; what silence costs */
+enum { HEAD_IDS = 16, BAR_ROOM = 48, SILENT = 1000 };      /* ids that stand before a tune; room for a bar that is filled; what silence costs */
 
 bool tune_open(const struct tune *t, int first, int bars, const struct music_encode_options *how, int second, struct ids *out, struct error *error)
 {
@@ -18,7 +18,8 @@ bool tune_open(const struct tune *t, int first, int bars, const struct music_enc
     int32_t fill = music_id(MUSIC_FILL, 0), bar = music_id(MUSIC_BAR, 0);
     size_t n = 0;
     all.bars = bars;
-    bool ok = music_excerpt(t->ids.id, t->ids.n, first, bars, &plain, error) && (plain.n > 0 || error_set(error, ERROR_INPUT, "%s: there is no note around the bars", t->path)) &&
+    bool ok = music_excerpt(t->ids.id, t->ids.n, first, bars, &plain, error) &&
+              (plain.n > 0 || error_set(error, ERROR_INPUT, "%s: there is no note around the bars", t->path)) &&
               music_decode(plain.id, plain.n, &score, error) && music_encode_as(&score, &all, &open, NULL, error);
     while (ok && open.id[n] != fill) n++;
     for (n++; ok && n < open.n && (open.id[n] != bar || second-- > 0);) n++;
@@ -54,14 +55,14 @@ static bool check_keys(const struct music_wishes *wishes, const struct music_gra
     return true;
 }
 
-bool tune_complete(struct tune *t, const struct ids *open, struct music_wishes *w, struct piece *out, struct error *error)
+bool tune_complete(struct tune *t, const struct ids *open, int candidates, struct music_wishes *w, struct piece *out, struct error *error)
 {
-    struct piece pieces[CANDIDATES] = {0};
+    struct piece pieces[TUNE_CANDIDATES] = {0};
     struct music_order order = {.before = open->id, .before_n = open->n};
     struct music_grammar g = tune_state(open->id, open->n);
     double score, best = -INFINITY;
-    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
-    if (n > CANDIDATES) n = CANDIDATES;
+    int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : candidates;
+    if (n > TUNE_CANDIDATES) n = TUNE_CANDIDATES;
     if (g.hidden != 0) {                                       /* each part plays */
         w->parts = g.parts;
         memcpy(w->program, g.program, sizeof w->program);
@@ -72,7 +73,7 @@ bool tune_complete(struct tune *t, const struct ids *open, struct music_wishes *
         if (score > best) best = score, chosen = i;
     }
     if (ok) *out = pieces[chosen], pieces[chosen] = (struct piece){0};
-    for (int i = 0; i < CANDIDATES; i++) piece_free(&pieces[i]);
+    for (int i = 0; i < TUNE_CANDIDATES; i++) piece_free(&pieces[i]);
     return ok;
 }
 
@@ -83,7 +84,8 @@ static bool look(const struct tune *t, struct hole *h, struct error *error)
 {
     size_t room = (size_t)t->e->model.config.T, most = room - HEAD_IDS - (size_t)h->bars * BAR_ROOM;
     bool left = true, ok = true;
-    if ((size_t)h->bars * BAR_ROOM * 2 > room) return error_set(error, ERROR_INPUT, "fill: %d bars at a time are too many; at most %zu are wanted", h->bars, room / BAR_ROOM / 2);
+    if ((size_t)h->bars * BAR_ROOM * 2 > room)
+        return error_set(error, ERROR_INPUT, "fill: %d bars at a time are too many; at most %zu are wanted", h->bars, room / BAR_ROOM / 2);
     struct music_encode_options how = {.chords = t->wishes.chords > 0, .holes = h->bars};
     for (int before = 0, behind = 0, full = 0; ok && full < 2; left = !left) {
         int b = before + left, e = behind + !left, from = h->first - b, to = h->first + h->bars + e;
@@ -111,7 +113,7 @@ bool tune_fill(struct tune *t, struct error *error)
     bool ok = look(t, &h, error);
     struct music_wishes w = t->wishes;
     w.first = h.first - h.from, w.bars = h.first + h.bars == t->bars ? h.all : 0;      /* a last bar has a note */
-    ok = ok && tune_complete(t, &h.open, &w, &piece, error);
+    ok = ok && tune_complete(t, &h.open, TUNE_CANDIDATES, &w, &piece, error);
     if (ok) {
         int64_t at = t->start[h.from];
         ok = tune_put(t, &piece.score, h.from, h.all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, ~0u, error);

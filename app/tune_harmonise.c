@@ -10,21 +10,29 @@
 #include "tokenizers/music_chord.h"
 
 
-enum { LOW = 36, HIGH = 67, WINDOW_BARS = 32, CONTEXT_BARS = 8, BAR_ROOM = 36, HEAD_IDS = 16, MARK = 48, GUITAR = 24 };      /* the usual range of an accompaniment; room for a bar of a new part */
+enum { CANDIDATES = 4, WINDOW_BARS = 32, CONTEXT_BARS = 8, BAR_ROOM = 36, HEAD_IDS = 16, MARK = 48, GUITAR = 24 };      /* BAR_ROOM: ids of a bar of a new part */
+enum { LOW = 36, HIGH = 67 };                                  /* the usual range of an accompaniment */
 
-struct harmony { struct tune *t; unsigned added; int n; uint16_t *pitches; };      /* the new parts (bits), their number; (bars) pitch classes of the chords */
+struct harmony {
+    struct tune *t;
+    unsigned added;                    /* the new parts (bits) */
+    int n;                             /* their number */
+    uint16_t *pitches;                 /* (bars) pitch classes of the chords */
+};
 
 /* The tune with the new parts in it: one note a bar of each that marks its place. */
 static bool add_marks(struct harmony *h, const int16_t *program, int n, struct error *error)
 {
     struct tune *t = h->t;
     struct ids ids = {0};
-    bool ok = t->score.parts + (size_t)n <= MUSIC_PARTS_MOST || error_set(error, ERROR_INPUT, "%s: has %zu parts; at most %d with the new ones are wanted", t->path, t->score.parts, MUSIC_PARTS_MOST);
+    bool ok = t->score.parts + (size_t)n <= MUSIC_PARTS_MOST ||
+              error_set(error, ERROR_INPUT, "%s: has %zu parts; at most %d with the new ones are wanted", t->path, t->score.parts, MUSIC_PARTS_MOST);
     for (int i = 0; ok && i < n; i++) {
         bool drums = program[i] == MUSIC_DRUMS;
         uint16_t part = (uint16_t)t->score.parts;
         ok = score_add_part(&t->score, drums ? 0 : program[i], drums, NULL, error);
-        for (int b = 0; ok && b < t->bars; b++) ok = score_add_note(&t->score, (struct score_note){.onset = t->start[b], .length = 40, .part = part, .pitch = MARK, .velocity = 80}, error);
+        for (int b = 0; ok && b < t->bars; b++)
+            ok = score_add_note(&t->score, (struct score_note){.onset = t->start[b], .length = 40, .part = part, .pitch = MARK, .velocity = 80}, error);
         h->added |= 1u << part, h->n++;
     }
     score_sort(&t->score);
@@ -45,7 +53,8 @@ static bool open_some(const struct harmony *h, int first, int before, int bars, 
     struct music_encode_options how = {.chords = true, .hidden = (uint16_t)(((1u << h->n) - 1) << (parts - h->n))};
     if (parts == h->n || !tune_open(t, bar, before + bars, &how, before, out, error)) return false;
     for (size_t i = 0; i < out->n; i++)
-        if (out->id[i] >= music_id(MUSIC_CHORD, 0) && out->id[i] <= music_id(MUSIC_CHORD, MUSIC_CHORD_NONE)) out->id[i] = music_id(MUSIC_CHORD, music_chord_value(h->pitches[bar++]));
+        if (out->id[i] >= music_id(MUSIC_CHORD, 0) && out->id[i] <= music_id(MUSIC_CHORD, MUSIC_CHORD_NONE))
+            out->id[i] = music_id(MUSIC_CHORD, music_chord_value(h->pitches[bar++]));
     return true;
 }
 
@@ -57,7 +66,7 @@ static bool harmonise_some(const struct harmony *h, int first, int before, int b
     w.first = before, w.bars = before + bars;
     for (w.chords = 0; w.chords < bars; w.chords++) w.chord[w.chords] = h->pitches[first + w.chords];
     if (t->wishes.parts == 0 && w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
-    bool ok = tune_complete(t, open, &w, &piece, error);
+    bool ok = tune_complete(t, open, CANDIDATES, &w, &piece, error);
     if (ok) {
         int64_t at = t->start[first - before];
         ok = tune_put(t, &piece.score, first - before, before + bars, at, t->start[first] - at, t->start[first + bars] - at, h->added, error);
@@ -118,7 +127,8 @@ static bool find_chords(struct harmony *h, struct error *error)
     struct tune *t = h->t;
     struct music_chord *chords = mem_alloc((size_t)t->bars, sizeof *chords, error);
     h->pitches = mem_alloc((size_t)t->bars, sizeof *h->pitches, error);
-    bool ok = chords != NULL && h->pitches != NULL && music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
+    bool ok = chords != NULL && h->pitches != NULL &&
+              music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
     for (int b = 0; ok && b < t->bars; b++)
         h->pitches[b] = t->wishes.chords > 0 ? t->wishes.chord[b % t->wishes.chords] : (uint16_t)music_words_chord_pitches(chords[b].root, chords[b].kind);
     if (ok && t->wishes.chords == 0) tell_chords(t, chords);

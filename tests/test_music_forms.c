@@ -184,6 +184,30 @@ START_TEST(wrong_holes_are_refused)
 }
 END_TEST
 
+/* Bars without notes at the end have ids where they are asked for, so that a hole can be there. */
+START_TEST(silent_bars_can_be_holes)
+{
+    struct score score = {.ticks_per_quarter = 480}, back;
+    struct ids ids = {0};
+    struct error error = {0};
+    score_add_part(&score, 0, false, NULL, &error);
+    score_add_metre(&score, 0, 3, 4, &error), score_add_metre(&score, 4 * 1440, 2, 4, &error);
+    score_add_note(&score, (struct score_note){1440, 480, 0, 60, 80}, &error);
+    for (int bars = 0; bars < 8; bars++) {
+        ids.n = 0;
+        ck_assert(music_encode_as(&score, &(struct music_encode_options){.bars = bars}, &ids, NULL, &error));
+        ck_assert_int_eq(music_bars(ids.id, ids.n, &error), bars > 2 ? bars : 2);
+        ck_assert(music_decode(ids.id, ids.n, &back, &error) && back.notes == 1 && back.metres == (bars > 4 ? 2 : 1));
+        score_free(&back);
+    }
+    ids.n = 0;
+    ck_assert(music_encode_as(&score, &(struct music_encode_options){.bars = 6, .hole_first = 4, .holes = 2}, &ids, NULL, &error));
+    ck_assert(music_decode(ids.id, ids.n, &back, &error) && back.notes == 1);
+    score_free(&back), score_free(&score);
+    ids_free(&ids);
+}
+END_TEST
+
 /* ---- chords ---- */
 
 START_TEST(chords_are_heard)
@@ -247,6 +271,7 @@ int main(void)
     tcase_add_test(all, limits_have_no_dead_ends);
     tcase_add_test(all, every_option_keeps_the_score);
     tcase_add_test(all, wrong_holes_are_refused);
+    tcase_add_test(all, silent_bars_can_be_holes);
     tcase_add_test(all, chords_are_heard);
     tcase_add_test(all, chords_have_names_and_move);
     suite_add_tcase(suite, all);

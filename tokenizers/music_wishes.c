@@ -86,7 +86,7 @@ static bool pitch_in(const struct music_wishes *w, int key, unsigned chord, int 
 /* Bars that were wished, or that the header tells; 0: free. */
 static int bars_to_be(const struct music_wishes *w, const struct music_grammar *g) { return w->bars > 0 ? w->bars : g->length; }
 
-/* The pitch class of a key's tonic, and the pitch classes of its triad; of the dominant's. */
+/* The pitch class of a key's tonic. */
 static int tonic_of(int key)
 {
     int sharps = 0;
@@ -95,6 +95,7 @@ static int tonic_of(int key)
     return (sharps * 7 + 84 + (minor ? 9 : 0)) % 12;
 }
 
+/* The pitch classes of the tonic's triad, or of the dominant's. */
 static unsigned triad(int key, bool dominant)
 {
     int sharps, root = (tonic_of(key) + (dominant ? 7 : 0)) % 12;
@@ -163,9 +164,8 @@ static bool key_fits(const struct music_wishes *w, int key)
 {
     if ((w->scale_lock || w->cadence) && key == MUSIC_KEY_NONE) return false;
     if (w->cadence && !(has_pitch(w, key, 1u << tonic_of(key)) && (w->chords > 0 || has_pitch(w, key, triad(key, true))))) return false;
-    for (int c = 0; c < (w->chords > 0 ? w->chords : 1); c++) {
+    for (int c = 0; c < (w->chords > 0 ? w->chords : 1); c++)
         if (!has_pitch(w, key, w->chords > 0 ? w->chord[c] : 0xfff)) return false;
-    }
     return true;
 }
 

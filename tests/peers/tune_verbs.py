@@ -4,12 +4,14 @@
   pip install mido;  python3 tests/peers/tune_verbs.py ./triptych FOLDER [TUNES [FOLDER_WITH_CHORDS]]
 
 What a verb must keep is compared note by note (on the grid: the reference is `tokens roundtrip`). For harmonise also: the share of bars whose
-chord has the melody's note at the bar line, or has it resolve by step into the chord; and the same for real tunes with a chord part (folder 2: the second part).
+chord has the melody's note at the bar line, or has it resolve by step into the chord; the same with the tones that the new part plays in the bar in the chord's
+place, and for real tunes with a chord part (folder 2: the second part); that the new part has chord tones alone at the bar line.
 """
 import glob, os, random, re, subprocess, sys, tempfile
 import mido
 
 program, folder, tunes = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 50
+model = ['-m', os.environ['MODEL']] if 'MODEL' in os.environ else []
 TONE = {'C': 0, 'D': 2, 'E': 4, 'F': 5, 'G': 7, 'A': 9, 'B': 11}
 
 def parse(path):
@@ -33,12 +35,12 @@ def agrees(melody, start, end, tones):            # the note at the bar line, or
     return bool(after) and abs(after[0] - p) <= 2 and after[0] % 12 in tones
 
 def run(*line):
-    done = subprocess.run([program, *line], capture_output=True, text=True)
+    done = subprocess.run([program, *line, *model], capture_output=True, text=True)
     if done.returncode: raise SystemExit(f'{line}: {done.stderr}')
     return done.stderr
 
 work = tempfile.mkdtemp(); r = random.Random(1); files = sorted(glob.glob(folder + '/**/*.mid', recursive=True)); r.shuffle(files)
-broken = made = yes = no = 0
+broken = made = yes = no = own = other = 0
 for f in files:
     if made == tunes: break
     parts, bar = parse(f); seed = str(made); out = os.path.join(work, 'out.mid')
@@ -60,9 +62,11 @@ for f in files:
     chords = re.search(r'a bar each: (.*?)(?: …)?;', said).group(1).split()
     for b, c in enumerate(chords[:bars]):
         root = (TONE[c[0]] + ('#' in c) - ('b' in c[1:])) % 12; kind = c.lstrip('ABCDEFG').lstrip('#b')
-        ok = agrees(was, b * bar, (b + 1) * bar, {(root + i) % 12 for i in {'': (0, 4, 7), 'm': (0, 3, 7), 'dim': (0, 3, 6)}[kind]})
-        yes += ok is True; no += ok is False
-print(f'{made} tunes, {broken} with something lost; harmonise: {yes} of {yes + no} bars agree with their chord ({100 * yes / max(1, yes + no):.1f} %)')
+        tones = {(root + i) % 12 for i in {'': (0, 4, 7), 'm': (0, 3, 7), 'dim': (0, 3, 6)}[kind]}
+        ok = agrees(was, b * bar, (b + 1) * bar, tones); yes += ok is True; no += ok is False
+        new = [n for n in now[1] if b * bar <= n[0] < (b + 1) * bar]; must(all(p % 12 in tones for s, p, _ in new if s == b * bar), 'harmonise, chord')
+        if new: ok = agrees(was, b * bar, (b + 1) * bar, {n[1] % 12 for n in new}); own += ok is True; other += ok is False
+print(f'{made} tunes, {broken} with something lost; harmonise: {yes} of {yes + no} bars agree with their chord ({100 * yes / max(1, yes + no):.1f} %), {own} of {own + other} with the new part ({100 * own / max(1, own + other):.1f} %)')
 if len(sys.argv) > 4:
     yes = no = 0; files = sorted(glob.glob(sys.argv[4] + '/**/*.mid', recursive=True)); r.shuffle(files)
     for f in files[:tunes]:
