@@ -442,12 +442,14 @@ bool engine_write_picture(const struct arguments *a, const struct piece *piece, 
     return ok;
 }
 
-bool engine_likelihood_of_prompt(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
+bool engine_information(const struct engine *e, const char *prompt, const struct ids *payload, double *out, struct error *error)
 {
-    struct ids left = {0}, words = {0};
-    bool ok = form_describe(&e->vocabulary, MODALITY_IMAGE, payload->id, payload->n, &left, error) && form_words(&e->vocabulary, prompt, &words, error) &&
-              ids_append(&words, SPECIAL_EOS, error) && infill_score(&e->runner, left.id, left.n, words.id, words.n, out, error);
-    ids_free(&left), ids_free(&words);
+    double with = 0, without = 0;
+    struct ids left[2] = {{0}};
+    bool ok = form_prompt(&e->vocabulary, MODALITY_IMAGE, prompt, &left[0], error) && form_prompt(&e->vocabulary, MODALITY_IMAGE, NULL, &left[1], error) &&
+              infill_score(&e->runner, left[0].id, left[0].n, payload->id, payload->n, &with, error) && infill_score(&e->runner, left[1].id, left[1].n, payload->id, payload->n, &without, error);
+    *out = with - without;
+    ids_free(&left[0]), ids_free(&left[1]);
     return ok;
 }
 

@@ -75,8 +75,8 @@ int engine_scale(const struct arguments *a, const struct sprite *sprite);
 /* engine_write for a picture at exactly this scale. */
 bool engine_write_picture(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, int scale, struct error *error);
 
-/* Log-likelihood of a prompt behind a picture's payload (the reverse form). */
-bool engine_likelihood_of_prompt(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
+/* log p(payload | prompt) - log p(payload) of a picture: what the prompt tells of it (pointwise mutual information). */
+bool engine_information(const struct engine *engine, const char *prompt, const struct ids *payload, double *out, struct error *error);
 
 /* True when `path` may be written (it is not there, or --overwrite). */
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error);

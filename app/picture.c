@@ -177,11 +177,11 @@ bool picture_redraw(struct engine *e, const struct engine_order *o, int candidat
 
 /* ---- the best of several ---- */
 
-/* Log-likelihood of the prompt behind the picture. */
+/* By what the prompt tells of the picture: that finds the true caption of a sprite far better than log p(prompt | picture) does (bench/retrieval.c). */
 static bool rank_by_prompt(const struct engine *e, const struct engine_order *o, const struct ids *payload, double *out, struct error *error)
 {
     *out = 0;
-    return o->prompt == NULL || o->prompt[0] == '\0' || engine_likelihood_of_prompt(e, o->prompt, payload, out, error);
+    return o->prompt == NULL || o->prompt[0] == '\0' || engine_information(e, o->prompt, payload, out, error);
 }
 
 /* How well a picture is what was asked for, before any likelihood: it shows something, and has the colour that the prompt names first among its

@@ -39,7 +39,7 @@ bool canvas_order(struct engine *engine, const struct canvas *canvas, const stru
 bool picture_redraw(struct engine *engine, const struct engine_order *order, int candidates, struct piece *out, struct error *error);
 
 /* Make `candidates` for each of n orders, side by side, and keep of each the best: first, that it shows something; then that it has the colour that the
- * prompt names first, as its commonest (colours.h); then, that the model would best guess the prompt from it. While the first two are not met, a
+ * prompt names first, as its commonest (colours.h); then, that the prompt tells most of it (engine_information). While the first two are not met, a
  * few more are made. */
 bool picture_best(struct engine *engine, const struct engine_order *orders, int n, int candidates, struct piece *out, struct error *error);
 
