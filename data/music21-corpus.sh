@@ -18,7 +18,7 @@ mkdir -p "$out"
 "$work/venv/bin/python" - "$out" "${MOST:-1000000}" "${ESSEN:-}" <<'PYTHON'
 import hashlib, json, multiprocessing, os, re, sys, warnings, zipfile
 import music21
-from music21 import converter, instrument, key, meter, tempo
+from music21 import bar, converter, instrument, key, meter, repeat
 
 out, most, essen = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 corpus = os.path.join(os.path.dirname(music21.__file__), 'corpus'); warnings.simplefilter('ignore')
@@ -48,6 +48,13 @@ def jobs():
                 if taken == most: break
                 taken += 1; yield (folder, path, n, piece, *rest)
 
+def play_once(s):                                   # repeats that cannot be made out
+    for m in s.recurse().getElementsByClass('Measure'):
+        for side in ('leftBarline', 'rightBarline'):
+            if isinstance(getattr(m, side), bar.Repeat): setattr(m, side, None)
+    for mark in list(s.recurse().getElementsByClass((repeat.RepeatExpression, 'RepeatBracket'))):
+        if mark.activeSite is not None: mark.activeSite.remove(mark)
+
 def spell(name): return name.replace('-', ' flat').replace('#', ' sharp')
 
 def convert(job):
@@ -73,7 +80,9 @@ def convert(job):
         kind = next((d for d in DANCES if d in words), kind)
         if folder == 'bach' and len(parts) != 4: kind = 'chorale setting'
         name = re.sub(r'[^a-z0-9]+', '-', os.path.splitext(os.path.relpath(path, os.path.join(corpus, folder)))[0].lower()).strip('-') + (f'-{n + 1}' if piece else '')
-        file = f'{folder}/{name}.mid'; s.write('midi', os.path.join(out, file))
+        file = f'{folder}/{name}.mid'
+        try: s.write('midi', os.path.join(out, file))
+        except repeat.ExpanderException: play_once(s); s.write('midi', os.path.join(out, file))
         a = 'an' if kind[0] in 'aeiouAEIOU1' and not kind.startswith('19') or kind.startswith('18') else 'a'
         voices = f', for {NUMBERS[len(parts)]} parts' if len(parts) in NUMBERS else ''
         in_key = f' in {spell(tonic.tonic.name).upper()[0]}{spell(tonic.tonic.name)[1:]} {tonic.mode}' if tonic is not None else ''
