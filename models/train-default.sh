@@ -14,4 +14,4 @@ stage() {    # mix of pixelart, music, text, ideas; then options
 }
 stage 0.44 0.29 0.19 0.08 --out "$out-first" --steps 1900 --decay 500 --warmup 60 --learning-rate 0.006 --seed 1 "$@"
 stage 0.5 0.2 0.22 0.08 --init "$out-first" --out "$out-second" --steps 1800 --decay 600 --warmup 60 --learning-rate 0.005 --seed 2 "$@"
-stage 0.48 0.3 0.16 0.06 --init "$out-second" --out "$out" --steps 3600 --decay 1200 --warmup 60 --learning-rate 0.005 --seed 3 "$@"
+stage 0.48 0.3 0.16 0.06 --init "$out-second" --out "$out" --steps 3000 --decay 1000 --warmup 60 --learning-rate 0.005 --seed 3 "$@"
