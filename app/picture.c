@@ -55,7 +55,8 @@ bool picture_wishes(const struct arguments *a, const struct codes *codes, struct
     w->tile_x = strchr(tile, 'x') != NULL, w->tile_y = strchr(tile, 'y') != NULL;
     w->symmetric = a->option[OPTION_SYMMETRY].given;
     w->dark = f->outline = a->option[OPTION_OUTLINE].given;
-    f->background = ground[0] != '\0' && image_colour(ground, f->ground);
+    f->background = w->grounded = ground[0] != '\0' && image_colour(ground, f->ground);
+    memcpy(w->ground, f->ground, 3);
     if (a->option[OPTION_LIMIT].given) w->limit = (int)a->option[OPTION_LIMIT].number - f->background;
     if (!a->option[OPTION_PALETTE].given) return true;
     w->only = true;

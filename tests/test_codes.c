@@ -268,7 +268,8 @@ static void random_wishes(uint64_t seed, struct codes_wishes *w)
     uint8_t rgb[40][3];
     int n = 1 + (int)random_below(seed, 1, 0, 40);
     *w = (struct codes_wishes){.size = (int)random_below(seed, 1, 1, 3) * 16, .limit = (int)random_below(seed, 1, 2, 17), .dark = random_below(seed, 1, 3, 2),
-        .symmetric = random_below(seed, 1, 4, 2), .tile_x = random_below(seed, 1, 5, 2), .tile_y = random_below(seed, 1, 6, 2), .only = random_below(seed, 1, 7, 2)};
+        .symmetric = random_below(seed, 1, 4, 2), .tile_x = random_below(seed, 1, 5, 2), .tile_y = random_below(seed, 1, 6, 2), .only = random_below(seed, 1, 7, 2), .grounded = random_below(seed, 1, 9, 2)};
+    for (uint64_t d = 0; d < 3; d++) w->ground[d] = (uint8_t)random_below(seed, 1, 10 + d, 256);
     for (int i = 0; i < 3 * n; i++) rgb[i / 3][i % 3] = (uint8_t)random_below(seed, 2, (uint64_t)i, 256);
     if (w->only) ck_assert_msg(codes_wishes_palette(codes, w, (const uint8_t (*)[3])rgb, n, &error), "%s", error.text);
     if (w->only && random_below(seed, 1, 8, 2)) w->least = w->limit > 0 && w->limit < w->colours ? w->limit : w->colours < 16 ? w->colours : 16;
@@ -315,6 +316,10 @@ START_TEST(wishes_are_obeyed_whatever_is_drawn)
             for (int j = 0; p[3] && !listed && j < w.colours; j++) listed = memcmp(w.colour[j].rgb, p, 3) == 0;
             ck_assert(p[3] == 0 || listed);
             if (w.symmetric) ck_assert_mem_eq(p, s.rgba + 4 * (i / 32 * 32 + 31 - i % 32), 4);
+        }
+        for (int i = 0; w.grounded && i < SPRITE_PIXELS; i++) {      /* as it will be shown */
+            uint8_t *p = s.rgba + 4 * i;
+            if (p[3] == 0) memcpy(p, w.ground, 3), p[3] = 255;
         }
         for (int axis = 0; axis < 2; axis++) {
             double inside, seam;

@@ -104,6 +104,8 @@ struct codes_wishes {
     bool dark;                            /* the darkest colour is a dark one, fit for outlines */
     bool symmetric;                       /* the right half mirrors the left one */
     bool tile_x, tile_y;                  /* the step over the seam is no larger than the mean step inside */
+    bool grounded;                        /* transparent pixels will be shown in the colour `ground`; steps are measured so */
+    uint8_t ground[3];
     int colours;                          /* listed below, ascending by master, each once */
     struct codes_colour colour[256];      /* those marked `must` are sent in any case: at most 16 */
     const int16_t *want;                  /* (SPRITE_PIXELS) what is wanted of each pixel, borrowed; NULL: nothing. Colours wanted must be sent */

@@ -114,14 +114,14 @@ static void keep_mirrored(const struct codes *c, const struct codes_grammar *g, 
 
 /* ---- tiles ---- */
 
-/* The colour that an index of the palette sent becomes; transparent pixels are 0, 0, 0, 0. */
+/* The colour that an index of the palette sent becomes; transparent pixels are 0, 0, 0, 0, or the ground's colour. */
 static void shown(const struct codes_grammar *g, int index, int rgba[4])
 {
-    memset(rgba, 0, 4 * sizeof *rgba);
-    if (index == 0) return;
     const struct codes_wishes *w = g->wishes;
-    const uint8_t *rgb = g->rgb[index - 1];
-    for (int k = 0; k < w->colours; k++)
+    memset(rgba, 0, 4 * sizeof *rgba);
+    if (index == 0 && !w->grounded) return;
+    const uint8_t *rgb = index == 0 ? w->ground : g->rgb[index - 1];
+    for (int k = 0; index > 0 && k < w->colours; k++)
         if (w->colour[k].master == g->master[index - 1]) rgb = w->colour[k].rgb;
     for (int d = 0; d < 3; d++) rgba[d] = rgb[d];
     rgba[3] = 255;
