@@ -84,7 +84,7 @@ static void disc(uint64_t seed, struct sprite *s)
     for (int i = 0; i < SPRITE_PIXELS; i++) {
         int u = i % SPRITE_SIDE / grain - side / 2, v = i / SPRITE_SIDE / grain - side / 2, d = u * u + v * v;
         if (d > r * r) continue;
-        for (uint64_t k = 0; k < 3; k++) s->rgba[4 * i + (int)k] = d > (r - 1) * (r - 1) ? 20 : (uint8_t)(random_below(seed, 2, k, 160) + (uint64_t)(3 * (side - u - v) / grain));
+        for (uint64_t k = 0; k < 3; k++) s->rgba[4 * i + (int)k] = (uint8_t)(d > (r - 1) * (r - 1) ? 20 : (int)random_below(seed, 2, k, 160) + 3 * (side - u - v) / grain);
         s->rgba[4 * i + 3] = 255;
     }
 }
