@@ -3,7 +3,8 @@
  *     <idea> idea <text> text <music> tune prompt <image> sprite prompt <eos>
  *
  * The model writes the text and, in its own words, a prompt for the tune and one for the picture; then both are made from
- * those prompts. Files are DIR/<slug>-<seed>.txt, .mid, .wav and .png. */
+ * those prompts, which are obeyed as those of `play` and `draw` are: key, metre, instruments, colour. Files are DIR/<slug>-<seed>.txt, .mid, .wav and .png. */
+#include "app/controls.h"
 #include "app/picture.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -77,7 +78,9 @@ static bool make_piece(struct engine *e, const struct decoding_defaults *d, enum
     struct generation g;
     if (!decoding_options(e->a, d, NULL, &g, error)) return false;
     struct engine_order o = {.kind = kind, .verb = "compose", .prompt = prompt, .seed = seed, .options = &g};
-    bool ok = kind == MODALITY_IMAGE ? picture_best(e, &o, 1, 1, out, error) : engine_make(e, &o, 1, out, error);
+    struct music_wishes wishes;
+    if (kind == MODALITY_MUSIC) o.wishes = &wishes;
+    bool ok = kind == MODALITY_IMAGE ? picture_best(e, &o, 1, 1, out, error) : controls_of_words(prompt, &wishes, error) && engine_make(e, &o, 1, out, error);
     generation_free(&g);
     return ok;
 }

@@ -56,6 +56,18 @@ bool controls_read(const struct arguments *a, const char *prompt, bool bars, str
     return ok;
 }
 
+bool controls_of_words(const char *prompt, struct music_wishes *w, struct error *error)
+{
+    struct bytes said = {0};
+    struct error impossible = {0};
+    *w = MUSIC_WISHES_NONE;
+    bool ok = music_words_find(prompt, w, &said, error);
+    settle_drums(w, true);
+    if (ok && !music_wishes_check(w, &impossible)) *w = MUSIC_WISHES_NONE;
+    bytes_free(&said);
+    return ok;
+}
+
 static bool recipe_list(const struct music_wishes *w, struct bytes *out, struct error *error)
 {
     bool ok = true;

@@ -7,6 +7,9 @@
 /* Read the options (--bars as a number where `bars`); then, unless --no-words, what the prompt (or NULL) names, which is told on stderr. */
 bool controls_read(const struct arguments *a, const char *prompt, bool bars, struct music_wishes *out, struct error *error);
 
+/* What a prompt names that the program itself wrote; nothing is told, and what cannot be wished together is not wished. */
+bool controls_of_words(const char *prompt, struct music_wishes *out, struct error *error);
+
 /* Append ,"controls":{…} for the recipe; nothing when nothing is wished. */
 bool controls_recipe(const struct music_wishes *wishes, struct bytes *out, struct error *error);
 

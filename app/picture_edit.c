@@ -1,18 +1,17 @@
 /* continue, vary and fill for pictures: some pixels of a user's picture are drawn anew under the grammar, all others stay as they are,
- * pixel for pixel. The model is shown the picture with holes (codes.h), so it sees all that stays, on every side, before it draws; of several
- * candidates the one is kept whose new part is likeliest. */
+ * pixel for pixel. The model draws in two views at once, in the order of places and with holes (codes.h), so it sees what stays on every side; of
+ * several candidates the one is kept from which what stays follows best (core/inpaint.h). */
 #include "app/make.h"
 #include "app/picture.h"
 #include "core/file.h"
 #include "core/mem.h"
-#include "core/random.h"
+#include "modalities/patches.h"
 #include "outputs/png.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 16, LATTICE = 4 };
+enum { CANDIDATES = 16 };
 
 /* Which pixels of the art stay (keep: 1), for the piece with this seed. */
 typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);
@@ -30,34 +29,17 @@ static bool keep_rows(const struct arguments *a, const struct canvas *c, uint64_
     return true;
 }
 
-/* Smooth noise: random heights on a lattice, linear between them. */
-static double height(uint64_t seed, int x, int y)
-{
-    double u = (double)(x % LATTICE) / LATTICE, v = (double)(y % LATTICE) / LATTICE, corner[4];
-    for (int k = 0; k < 4; k++) corner[k] = random_unit(seed, 77, (uint64_t)((y / LATTICE + k / 2) * 64 + x / LATTICE + k % 2));
-    return (corner[0] * (1 - u) + corner[1] * u) * (1 - v) + (corner[2] * (1 - u) + corner[3] * u) * v;
-}
-
-struct place { double height; int at; };
-
-static int higher(const void *a, const void *b)
-{
-    const struct place *p = a, *q = b;
-    return p->height != q->height ? (p->height > q->height ? -1 : 1) : p->at - q->at;
-}
-
 /* Patches where the noise is highest change, as many as the strength says. */
 static bool keep_patches(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error)
 {
-    struct place places[SPRITE_PIXELS];
-    int wide = (c->art.width + 1) / 2, n = wide * ((c->art.height + 1) / 2), changing = (int)(a->option[OPTION_STRENGTH].number * n + 0.5);
+    bool chosen[SPRITE_PIXELS] = {false};
+    int wide = (c->art.width + 1) / 2, n = wide * ((c->art.height + 1) / 2);
     (void)error;
-    for (int i = 0; i < n; i++) places[i] = (struct place){height(seed, i % wide, i / wide), i};
-    qsort(places, (size_t)n, sizeof *places, higher);
+    patches_choose(seed, 77, wide, n / wide, (int)(a->option[OPTION_STRENGTH].number * n + 0.5), chosen);
     memset(keep, 1, (size_t)c->art.width * (size_t)c->art.height);
-    for (int i = 0; i < changing; i++)
-        for (int k = 0; k < 4; k++) {
-            int x = places[i].at % wide * 2 + k % 2, y = places[i].at / wide * 2 + k / 2;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; chosen[i] && k < 4; k++) {
+            int x = i % wide * 2 + k % 2, y = i / wide * 2 + k / 2;
             if (x < c->art.width && y < c->art.height) keep[y * c->art.width + x] = 0;
         }
     return true;

@@ -5,18 +5,18 @@
  * caption. Everything is a function of (seed, draw). */
 #include "modalities/draw_image.h"
 #include "core/random.h"
+#include "modalities/patches.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_MIRROR = 0.5, SHARE_TURN = 0.25, SHARE_HOLES = 0.15, SHARE_REGULAR = 0.15;
 static const double SHARE_PATCHES = 1.0 / 3, SHARE_LOWER = 1.0 / 5;            /* of those with holes; the others have a box */
 
 /* Sides in squares of 2 x 2 pixels, whatever the places are. */
-enum { SIDE = SPRITE_SIDE / 2, BOX_LEAST = 4, BOX_MOST = SIDE * 2 / 3, LOWER_LEAST = 4, LATTICE = 4 };
+enum { SIDE = SPRITE_SIDE / 2, BOX_LEAST = 4, BOX_MOST = SIDE * 2 / 3, LOWER_LEAST = 4 };
 
 /* What a draw's random numbers are for. */
-enum { FOR_FORM, FOR_CAPTION, FOR_MIRROR, FOR_TURN = 7, FOR_REGULAR, FOR_HOLES, FOR_KIND, FOR_WIDTH, FOR_HEIGHT, FOR_X, FOR_Y, FOR_NOISE = 100 };
+enum { FOR_FORM, FOR_CAPTION, FOR_MIRROR, FOR_TURN = 7, FOR_REGULAR, FOR_HOLES, FOR_KIND, FOR_WIDTH, FOR_HEIGHT, FOR_X, FOR_Y };
 
 struct drawing { uint64_t seed, draw; };
 
@@ -39,27 +39,9 @@ static void leave_lower(const struct drawing *w, bool square[SIDE * SIDE])
     for (int i = (SIDE - rows) * SIDE; i < SIDE * SIDE; i++) square[i] = true;
 }
 
-/* Smooth noise: random heights on a lattice, linear between them. */
-static double height(const struct drawing *w, int x, int y)
-{
-    double u = (double)(x % LATTICE) / LATTICE, v = (double)(y % LATTICE) / LATTICE, corner[4];
-    for (int k = 0; k < 4; k++) corner[k] = unit(w, (uint64_t)(FOR_NOISE + (y / LATTICE + k / 2) * SIDE + x / LATTICE + k % 2));
-    return (corner[0] * (1 - u) + corner[1] * u) * (1 - v) + (corner[2] * (1 - u) + corner[3] * u) * v;
-}
-
-static int higher(const void *a, const void *b)
-{
-    const double *p = a, *q = b;
-    return p[0] != q[0] ? (p[0] > q[0] ? -1 : 1) : p[1] < q[1] ? -1 : 1;
-}
-
 static void leave_patches(const struct drawing *w, bool square[SIDE * SIDE])
 {
-    double squares[SIDE * SIDE][2];                           /* height, number */
-    int changing = SIDE * SIDE / 10 + below(w, FOR_WIDTH, SIDE * SIDE / 2 - SIDE * SIDE / 10);
-    for (int i = 0; i < SIDE * SIDE; i++) squares[i][0] = height(w, i % SIDE, i / SIDE), squares[i][1] = i;
-    qsort(squares, SIDE * SIDE, sizeof *squares, higher);
-    for (int i = 0; i < changing; i++) square[(int)squares[i][1]] = true;
+    patches_choose(w->seed, w->draw, SIDE, SIDE, SIDE * SIDE / 10 + below(w, FOR_WIDTH, SIDE * SIDE / 2 - SIDE * SIDE / 10), square);
 }
 
 /* Append the payload (joint ids) with holes: the places that a square touches. */

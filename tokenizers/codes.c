@@ -134,10 +134,13 @@ bool codes_load(const char *path, struct codes **out, struct error *error)
 {
     struct safetensors file = {0};
     *out = NULL;
-    bool ok = safetensors_read(path, &file, error);
-    const char *version = ok ? safetensors_metadata(&file, "version") : NULL;
-    if (ok && (version == NULL || strcmp(version, "2") != 0))
-        ok = error_set(error, ERROR_INPUT, "image codes: version %.20s; 2 is wanted (models of older versions are to be trained anew)", version == NULL ? "unknown" : version);
+    if (!safetensors_read(path, &file, error)) {
+        safetensors_free(&file);
+        return false;
+    }
+    const char *version = safetensors_metadata(&file, "version");
+    bool ok = (version != NULL && strcmp(version, "2") == 0) ||
+        error_set(error, ERROR_INPUT, "image codes: version %.20s; 2 is wanted (models of older versions are to be trained anew)", version == NULL ? "unknown" : version);
     ok = ok && (codes_vq_is(safetensors_metadata(&file, "codec")) ? codes_vq_read : read_palettes)(&file, out, error);
     if (!ok) {
         error_prefix(error, "%s", path);

@@ -37,7 +37,7 @@ struct vq_options {
     double rate;
     uint64_t seed;
 };
-#define VQ_OPTIONS_DEFAULT ((struct vq_options){.codes = 1024, .channels = 64, .blocks = 4, .steps = 12000, .batch = 32, .rate = 1e-3, .seed = 1})
+#define VQ_OPTIONS_DEFAULT ((struct vq_options){.codes = 1024, .channels = 64, .blocks = 4, .steps = 9000, .batch = 32, .rate = 1e-3, .seed = 1})
 
 /* Called now and then while training with the mean loss since the last call; returning false stops (ERROR_STOPPED). */
 typedef bool vq_progress(void *context, long step, long steps, double loss);
