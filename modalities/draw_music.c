@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const double SHARE_REVERSE = 0.15, SHARE_FREE = 0.15, SHARE_MOVE = 0.5, SHARE_TEMPO = 0.3, SHARE_SWAP = 0.15, SHARE_CHORDS = 0.35, SHARE_LENGTH = 0.35,
-                    SHARE_DENSITY = 0.35, SHARE_BARS = 0.15, SHARE_PARTS = 0.12, TEMPO_RATIO = 1.1;
+                    SHARE_DENSITY = 0.35, SHARE_BARS = 0.3, SHARE_PARTS = 0.15, TEMPO_RATIO = 1.1;
 enum { LOWEST_MOVE = -5, MOVES = 12, PLAYED = 10, HOLE_BARS_LEAST = 6 };
 
 /* What is drawn from; each draw of one tune has its number. */
@@ -74,7 +74,8 @@ static void choose_holes(const struct drawing *w, const struct score *s, int bar
     double which = unit(w, HOLES);
     unsigned all = (1u << s->parts) - 1;
     if (which < SHARE_BARS && bars >= HOLE_BARS_LEAST) {
-        how->holes = 1 + (int)below(w, HOLE_BARS, (uint64_t)(bars / 3));
+        double u = unit(w, HOLE_BARS);
+        how->holes = 1 + (int)(u * u * (bars / 3));             /* one bar most often */
         how->hole_first = 1 + (int)below(w, HOLE_FIRST, (uint64_t)(bars - how->holes));
     } else if (which >= SHARE_BARS && which < SHARE_BARS + SHARE_PARTS && s->parts >= 2)
         how->hidden = (uint16_t)(unit(w, MELODY) < 0.5 ? all & ~(1u << melody_of(s)) : 1 + below(w, SUBSET, all - 1));
