@@ -201,8 +201,8 @@ START_TEST(draws_are_true_to_their_captions)
             score_free(&s);
             ids_free(&ids), ids_free(&again);
         }
-        ck_assert(about(t.reverse, 0.15 * 0.73) && about(t.free, 0.15) && about(t.chords, 0.35) && about(t.length, 0.35) && about(t.density, 0.35));
-        ck_assert(about(t.bars, 0.15) && about(t.parts, 0.12));
+        ck_assert(about(t.reverse, 0.15 * 0.55) && about(t.free, 0.15) && about(t.chords, 0.35) && about(t.length, 0.35) && about(t.density, 0.35));
+        ck_assert(about(t.bars, 0.3) && about(t.parts, 0.15));
         ck_assert(tunes[which].keyed ? about(t.moved, 0.5 * 11 / 12) : about(t.moved, 0.15 * 0.5 * 11 / 12));
         ck_assert(strstr(tunes[which].name, "beats") != NULL ? t.tempo < DRAWS * 0.07 : t.tempo > DRAWS * 0.15);
         ck_assert(about(t.swapped, 0.15 * 7 / 8));

@@ -196,14 +196,16 @@ START_TEST(metre_changes_off_the_bar_line)
     score_add_metre(&score, 960, 3, 4, &error); /* in the middle of a 4/4 bar: a 2/4 bar goes before it */
     check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, metre 3/4, pos 12, pitch 62, duration 12", &loss);
     ck_assert(loss.bars_inserted > 0.5 && loss.metres_moved < 0.5);
-    score.metre[0].tick = 40 * 11; /* 11 steps: no metre has that length */
+    score.metre[0].numerator = 2; /* the bar before it is another than 2/4, so that the change stays in its place */
+    check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, metre 2/4, pos 12, pitch 62, duration 12", &loss);
+    score.metre[0].numerator = 3, score.metre[0].tick = 40 * 11; /* 11 steps: no metre has that length */
     check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, pos 0, pitch 62, duration 12", &loss);
     ck_assert(loss.metres_moved > 0.5);
     score_free(&score);
 }
 END_TEST
 
-START_TEST(tempo_and_key_move_to_bar_lines)
+START_TEST(tempo_and_key_change_inside_of_bars)
 {
     struct score score = one_part();
     struct music_loss loss;
@@ -211,14 +213,16 @@ START_TEST(tempo_and_key_move_to_bar_lines)
     add(&score, 0, 480, 60);
     add(&score, 1920, 480, 62);
     score_add_tempo(&score, 1840, 600000, &error);
-    score_add_tempo(&score, 99999, 300000, &error);
+    score_add_tempo(&score, 100000, 300000, &error);
     score_add_key(&score, 400, 2, false, &error);
-    check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, tempo 100, pos 0, pitch 62, duration 12", &loss);
-    ck_assert(loss.tempos_moved > 0.5 && loss.tempos_dropped > 0.5 && loss.keys_moved > 0.5);
+    check_body(&score, "bar, pos 10, key D major, pos 46, tempo 100, pos 0, pitch 60, duration 12, bar, pos 0, pitch 62, duration 12", &loss);
+    ck_assert(loss.tempos_moved < 0.5 && loss.tempos_dropped > 0.5 && loss.keys_moved < 0.5);
+    score.tempo[0].tick = 410, score.key[0].tick = 405;        /* both to step 10 */
+    check_body(&score, "bar, pos 10, key D major, tempo 100, pos 0, pitch 60, duration 12, bar, pos 0, pitch 62, duration 12", &loss);
     struct bytes text = {0};
     ck_assert(music_loss_text(&loss, &text, &error));
-    ck_assert_str_eq(bytes_text(&text), "2 of 2 notes kept; 1 tempo changes moved to bar lines; 1 tempo changes dropped; "
-                                        "1 key changes moved to bar lines");
+    ck_assert_str_eq(bytes_text(&text), "2 of 2 notes kept; 1 tempo changes moved to the grid; 1 tempo changes dropped; "
+                                        "1 key changes moved to the grid");
     ck_assert_str_eq(music_loss_name(0), "notes_in");
     ck_assert(fabs(music_loss_value(&loss, 0) - 2) < 0.5);
     bytes_free(&text);
@@ -489,7 +493,7 @@ int main(void)
     tcase_add_test(all, random_ids_do_no_harm);
     tcase_add_test(all, wrong_ids_are_named);
     tcase_add_test(all, metre_changes_off_the_bar_line);
-    tcase_add_test(all, tempo_and_key_move_to_bar_lines);
+    tcase_add_test(all, tempo_and_key_change_inside_of_bars);
     tcase_add_test(all, equal_notes_merge_and_lengths_stop_at_the_next);
     tcase_add_test(all, many_parts_become_sixteen);
     tcase_add_test(all, unfit_scores_are_refused);

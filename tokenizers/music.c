@@ -229,14 +229,14 @@ static const struct { const char *name; size_t offset; const char *what; } losse
     LOSS(lengths_changed, "lengths rounded"),
     LOSS(parts_merged, "parts merged"),
     LOSS(parts_dropped, "parts dropped"),
-    LOSS(tempos_moved, "tempo changes moved to bar lines"),
+    LOSS(tempos_moved, "tempo changes moved to the grid"),
     LOSS(tempos_rounded, "tempos rounded"),
     LOSS(tempos_dropped, "tempo changes dropped"),
     LOSS(metres_moved, "metre changes moved to bar lines"),
     LOSS(metres_changed, "metres replaced"),
     LOSS(metres_dropped, "metre changes dropped"),
     LOSS(bars_inserted, "short bars inserted"),
-    LOSS(keys_moved, "key changes moved to bar lines"),
+    LOSS(keys_moved, "key changes moved to the grid"),
     LOSS(keys_dropped, "key changes dropped"),
 #undef LOSS
 };

@@ -4,7 +4,8 @@
  * together with the table of what may follow what (music_grammar.c) is the grammar. A piece:
  *
  *     piece   = metre key tempo [length] [density]  (program [hole])+  bar-line+  [fill second+]       at most 16 parts
- *     bar-line= bar [metre] [key] [tempo]  ([chord] line* | hole)        only what changes, so none in the first; no key "none"
+ *     bar-line= bar [metre] [key] [tempo] late*  ([chord] line* | hole)  only what changes, so none in the first; no key "none"
+ *     late    = pos ([key] tempo | key)                                  what changes inside the bar; positions ascending, from 1 on
  *     second  = bar [chord] line*                                        what a hole stands for
  *     line    = [part]  (pos note+)+                                     parts ascending; no `part` in a piece of one part
  *     note    = [velocity] pitch duration                                positions and, at one position, pitches ascending
@@ -119,16 +120,18 @@ bool music_decode(const int32_t *ids, size_t n, struct score *out, struct error 
 /* What was read last; `HEAD` are those of the header. */
 enum music_state {
     MUSIC_AT_START, MUSIC_AT_HEAD_METRE, MUSIC_AT_HEAD_KEY, MUSIC_AT_HEAD_TEMPO, MUSIC_AT_LENGTH, MUSIC_AT_DENSITY, MUSIC_AT_PROGRAM,
-    MUSIC_AT_HIDDEN, MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_CHORD, MUSIC_AT_HOLE, MUSIC_AT_FILL, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY, MUSIC_AT_PITCH, MUSIC_AT_NOTE
+    MUSIC_AT_HIDDEN, MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_LATE_KEY, MUSIC_AT_LATE_TEMPO, MUSIC_AT_CHORD, MUSIC_AT_HOLE, MUSIC_AT_FILL, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY, MUSIC_AT_PITCH, MUSIC_AT_NOTE
 };
 
 /* Plain data, copied freely; the members are for reading only. */
 struct music_grammar {
     uint8_t state;                      /* enum music_state */
     bool noted;                         /* a note is complete */
+    bool open;                          /* the bar may still tell late changes */
     uint8_t parts;
     int16_t metre, key, tempo;          /* values in force; in the second pass metre and key of the bar that is filled */
     int16_t part, pos, pitch, lowest;   /* in this bar, -1: none yet; lowest: the first pitch at this position */
+    int16_t late;                       /* position of the bar's last change of key or tempo, 0: at the bar line */
     int32_t bars;                       /* so far, of the first pass */
     int32_t at;                         /* the bar that is written, from 0: bars - 1, in the second pass the one that is filled */
     int16_t length;                     /* bars that the header tells, 0: none */

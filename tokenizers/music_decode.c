@@ -46,18 +46,19 @@ static bool add_metre(struct decoder *d, int value, struct error *error)
     return score_add_metre(d->score, d->bar_step * TICKS_PER_STEP, numerator, denominator, error);
 }
 
-static bool add_key(struct decoder *d, int value, struct error *error)
+/* late: steps behind the bar line */
+static bool add_key(struct decoder *d, int late, int value, struct error *error)
 {
     int sharps;
     bool minor;
     return !music_key_of(value, &sharps, &minor) ||
-           score_add_key(d->score, d->bar_step * TICKS_PER_STEP, sharps, minor, error);
+           score_add_key(d->score, (d->bar_step + late) * TICKS_PER_STEP, sharps, minor, error);
 }
 
-static bool add_tempo(struct decoder *d, int value, struct error *error)
+static bool add_tempo(struct decoder *d, int late, int value, struct error *error)
 {
     unsigned bpm = (unsigned)music_tempo_of(value);
-    return score_add_tempo(d->score, d->bar_step * TICKS_PER_STEP, (60000000u + bpm / 2) / bpm, error);
+    return score_add_tempo(d->score, (d->bar_step + late) * TICKS_PER_STEP, (60000000u + bpm / 2) / bpm, error);
 }
 
 /* One id that the grammar took; g is the state behind it. */
@@ -73,8 +74,8 @@ static bool read_id(struct decoder *d, const struct music_grammar *g, enum music
     case MUSIC_METRE:
         if (g->parts > 0) d->start[g->at + 1] = d->bar_step + music_metre_steps(g->metre);
         return add_metre(d, value, error);
-    case MUSIC_KEY: return add_key(d, value, error);
-    case MUSIC_TEMPO: return add_tempo(d, value, error);
+    case MUSIC_KEY: return add_key(d, g->late, value, error);
+    case MUSIC_TEMPO: return add_tempo(d, g->late, value, error);
     case MUSIC_PROGRAM:
         return score_add_part(d->score, drums ? 0 : value, drums, score_program_name(value, drums), error);
     case MUSIC_DURATION:

@@ -11,7 +11,7 @@
 
 struct mark {
     size_t at, end;                     /* ids[at] is the bar; end: the next bar, or the end */
-    int16_t metre, key, tempo;          /* in force in the bar, its own changes included */
+    int16_t metre, key, tempo;          /* in force at its start, its changes at the bar line included */
     uint16_t parts;                     /* bit p: part p plays in the bar */
     uint8_t velocity[MUSIC_PARTS_MOST]; /* in force before the bar */
 };
@@ -64,8 +64,7 @@ static bool mark_bars(const int32_t *ids, size_t n, struct marks *marks, struct 
         if (now == NULL) continue;
         now->end = i + 1;
         now->metre = g.metre;
-        now->key = g.key;
-        now->tempo = g.tempo;
+        if (g.late == 0) now->key = g.key, now->tempo = g.tempo;
         if (kind == MUSIC_DURATION) now->parts = (uint16_t)(now->parts | 1u << g.part);
     }
     marks->parts = g.parts;
@@ -103,11 +102,13 @@ static bool copy_bar(const struct marks *marks, const struct mark *bar, bool fir
                      struct error *error)
 {
     copy->part = marks->parts == 1 ? 0 : -1;
+    bool at_line = true;
     for (size_t i = bar->at; i < bar->end; i++) {
         enum music_kind kind;
         int value;
         music_kind_of(marks->ids[i], &kind, &value);
-        if (first && (kind == MUSIC_METRE || kind == MUSIC_KEY || kind == MUSIC_TEMPO)) continue;
+        if (kind == MUSIC_POS) at_line = false;
+        if (first && at_line && (kind == MUSIC_METRE || kind == MUSIC_KEY || kind == MUSIC_TEMPO)) continue;
         if (kind == MUSIC_VELOCITY) {
             copy->source[copy->part] = (uint8_t)value;
             continue;
@@ -236,7 +237,11 @@ static bool transpose(const int32_t *ids, size_t n, int semitones, int32_t *to, 
         else if (kind == MUSIC_HOLE) return false;
         else if (kind == MUSIC_KEY) {
             int moved = move_key(value, semitones);
-            if (moved == key_now) continue; /* F# major and Gb major became one */
+            if (moved == key_now) { /* F# major and Gb major became one */
+                bool alone = g.state == MUSIC_AT_LATE_KEY && (i + 1 == n || !music_kind_of(ids[i + 1], &kind, &value) || kind != MUSIC_TEMPO);
+                if (alone) (*kept)--;   /* its position says nothing more */
+                continue;
+            }
             key_now = moved;
             id = music_id(MUSIC_KEY, moved);
         }

@@ -9,9 +9,9 @@
  *     length                   to the nearest step and coded duration; not over the next onset of the same part and pitch
  *                              that it did not reach; at least 1 step, at most 384
  *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
- *     tempo, key in a bar      to the nearest bar line; the last one at a bar line stays
- *     metre off the bar line   the bar is cut short there by a metre of its own; where none has that length the change
- *                              moves to the nearest bar line
+ *     tempo, key               to the nearest step; the last one at a step stays
+ *     metre off the bar line   the bar is cut short there by a metre of its own, another one than the next where there is a choice; where none
+ *                              has that length the change moves to the nearest bar line
  *     unknown metre            one of the same length (4/1 as 8/2), else of bars a whole number of times as short, else 4/4
  *     events after the last note's bar are dropped
  */
@@ -22,9 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bar { int64_t step; int16_t metre, key, tempo; uint8_t chord; size_t item; };  /* values in force; its first note */
+struct bar { int64_t step; int16_t metre; uint8_t chord; size_t item, turn; };   /* its first note, and the first change of tempo or key from its start on */
 struct item { int64_t step, tick, length; int32_t bar, steps; uint8_t part, pitch, velocity; };
 struct change { int64_t step; int value; };               /* a metre change on the grid */
+struct turn { int64_t step; size_t order; int16_t key, tempo; };    /* a change of key or tempo (-1: not of that), the order-th of the score */
 
 struct encoder {
     const struct score *score;
@@ -37,6 +38,8 @@ struct encoder {
     size_t items;
     struct bar *bar;
     size_t bars, bar_room;
+    struct turn *turn;     /* ascending, each step once; the first is at step 0 or before and has both */
+    size_t turns;
 };
 
 /* The nearest step of a tick, halves up. */
@@ -150,14 +153,14 @@ static int fit_metre(int numerator, int denominator, bool *exact)
     return value >= 0 ? value : music_metre_value(4, 4);
 }
 
-/* The metre of a bar of so many steps, of the given denominator where it can be; -1 when there is none. */
-static int metre_of_length(int64_t steps, int denominator)
+/* The metre of a bar of so many steps, of the given denominator where it can be, and not `next` if there is another; -1 when there is none. */
+static int metre_of_length(int64_t steps, int denominator, int next)
 {
-    static const int denominators[] = {4, 8, 16, 2};
-    if (steps * denominator % 48 == 0) return music_metre_value((int)(steps * denominator / 48), denominator);
-    for (int i = 0; i < 4; i++)
-        if (steps * denominators[i] % 48 == 0) return music_metre_value((int)(steps * denominators[i] / 48), denominators[i]);
-    return -1;
+    const int denominators[] = {denominator, 4, 8, 16, 2};
+    int found = -1;
+    for (int i = 0; i < 5 && (found < 0 || found == next); i++)
+        if (steps * denominators[i] % 48 == 0) found = music_metre_value((int)(steps * denominators[i] / 48), denominators[i]);
+    return found;
 }
 
 static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *error)
@@ -171,7 +174,7 @@ static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *er
         e->bar = bar;
         e->bar_room = room;
     }
-    e->bar[e->bars++] = (struct bar){.step = step, .metre = (int16_t)metre, .key = -1, .tempo = -1};
+    e->bar[e->bars++] = (struct bar){.step = step, .metre = (int16_t)metre};
     return true;
 }
 
@@ -188,7 +191,7 @@ static bool plan_bars(struct encoder *e, const struct change *change, size_t cha
         if (i < changes && change[i].step < step + length) {
             int64_t left = change[i].step - step;
             music_metre_of(metre, &numerator, &denominator);
-            int fit = metre_of_length(left, denominator);
+            int fit = metre_of_length(left, denominator, change[i].value);
             if (fit >= 0) {
                 own = fit;
                 length = left;
@@ -236,53 +239,72 @@ static size_t bar_at(const struct encoder *e, int64_t step)
     return low;
 }
 
-/* The bar whose line is nearest to a tick; e->bars when that is behind the last one. */
-static size_t nearest_bar(const struct encoder *e, int64_t tick, bool *exact)
+/* ---- Changes of key and tempo ---- */
+
+static int compare_turns(const void *left, const void *right)
 {
-    int64_t step = to_step(e->score, tick);
-    size_t bar = bar_at(e, step);
-    int64_t into = step - e->bar[bar].step, length = music_metre_steps(e->bar[bar].metre);
-    *exact = into == 0;
-    if (bar + 1 == e->bars && into >= length) return e->bars;
-    return into * 2 > length ? bar + 1 : bar;
+    const struct turn *a = left, *b = right;
+    if (a->step != b->step) return a->step < b->step ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
 }
 
-/* Put a tempo or key on its bar; the one that stood there is dropped. */
-static void place(int16_t *at, int value, bool exact, double *moved, double *dropped)
+/* Take a change of key (tempo: -1) or of tempo (key: -1). */
+static void add_turn(struct encoder *e, int64_t tick, int key, int tempo)
 {
-    if (*at >= 0) (*dropped)++;
-    *at = (int16_t)value;
-    *moved += !exact;
+    int64_t per = e->score->ticks_per_quarter, step = to_step(e->score, tick);
+    *(key >= 0 ? &e->loss.keys_moved : &e->loss.tempos_moved) += step * per != tick * MUSIC_STEPS_PER_QUARTER;
+    e->turn[e->turns] = (struct turn){.step = step, .order = e->turns, .key = (int16_t)key, .tempo = (int16_t)tempo};
+    e->turns++;
 }
 
-static void place_changes(struct encoder *e)
+/* In order, those of one step put together, without those behind the last bar. */
+static void tidy_turns(struct encoder *e)
+{
+    int64_t end = e->bar[e->bars - 1].step + music_metre_steps(e->bar[e->bars - 1].metre);
+    size_t kept = 0;
+    qsort(e->turn, e->turns, sizeof *e->turn, compare_turns);
+    for (size_t i = 0; i < e->turns; i++) {
+        struct turn *turn = &e->turn[i], *before = kept > 0 && e->turn[kept - 1].step == turn->step ? &e->turn[kept - 1] : NULL;
+        if (turn->step >= end || (before != NULL && before->key >= 0)) e->loss.keys_dropped += turn->key >= 0;
+        if (turn->step >= end || (before != NULL && before->tempo >= 0)) e->loss.tempos_dropped += turn->tempo >= 0;
+        if (turn->step >= end) continue;
+        if (before == NULL) e->turn[kept++] = *turn;
+        else if (turn->key >= 0) before->key = turn->key;
+        else before->tempo = turn->tempo;
+    }
+    e->turns = kept;
+}
+
+/* All changes, behind one at step 0 that tells key and tempo in any case. */
+static bool place_turns(struct encoder *e, struct error *error)
 {
     const struct score *score = e->score;
-    struct music_loss *loss = &e->loss;
-    bool exact;
+    size_t at = 0;
+    e->turn = mem_alloc(score->tempos + score->keys + 2, sizeof *e->turn, error);
+    if (e->turn == NULL) return false;
     for (size_t i = 0; i < score->tempos; i++) {
-        size_t bar = nearest_bar(e, score->tempo[i].tick, &exact);
         double bpm = 60e6 / score->tempo[i].us_per_quarter;
         int value = music_tempo_value(bpm);
-        if (bar >= e->bars) {
-            loss->tempos_dropped++;
-            continue;
-        }
-        loss->tempos_rounded += fabs(bpm - music_tempo_of(value)) > 0.01;
-        place(&e->bar[bar].tempo, value, exact, &loss->tempos_moved, &loss->tempos_dropped);
+        e->loss.tempos_rounded += fabs(bpm - music_tempo_of(value)) > 0.01;
+        add_turn(e, score->tempo[i].tick, -1, value);
     }
     for (size_t i = 0; i < score->keys; i++) {
-        size_t bar = nearest_bar(e, score->key[i].tick, &exact);
         int value = music_key_value(score->key[i].sharps, score->key[i].minor);
-        if (bar >= e->bars || value < 0) loss->keys_dropped++;
-        else place(&e->bar[bar].key, value, exact, &loss->keys_moved, &loss->keys_dropped);
+        if (value < 0) e->loss.keys_dropped++;
+        else add_turn(e, score->key[i].tick, value, -1);
     }
-    if (e->bar[0].tempo < 0) e->bar[0].tempo = (int16_t)music_tempo_value(120);
-    if (e->bar[0].key < 0) e->bar[0].key = MUSIC_KEY_NONE;
-    for (size_t i = 1; i < e->bars; i++) {
-        if (e->bar[i].tempo < 0) e->bar[i].tempo = e->bar[i - 1].tempo;
-        if (e->bar[i].key < 0) e->bar[i].key = e->bar[i - 1].key;
+    tidy_turns(e);
+    if (e->turns == 0 || e->turn[0].step > 0) {
+        memmove(e->turn + 1, e->turn, e->turns++ * sizeof *e->turn);
+        e->turn[0] = (struct turn){.key = -1, .tempo = -1};
     }
+    if (e->turn[0].key < 0) e->turn[0].key = MUSIC_KEY_NONE;
+    if (e->turn[0].tempo < 0) e->turn[0].tempo = (int16_t)music_tempo_value(120);
+    for (size_t b = 0; b < e->bars; b++) {
+        while (at < e->turns && e->turn[at].step < e->bar[b].step) at++;
+        e->bar[b].turn = at;
+    }
+    return true;
 }
 
 /* ---- Notes ---- */
@@ -391,23 +413,32 @@ static bool put(struct ids *out, enum music_kind kind, int value, struct error *
 
 static bool put_header(const struct encoder *e, struct ids *out, struct error *error)
 {
-    const struct bar *bar = &e->bar[0];
     bool length = e->how.length && e->bars <= MUSIC_LENGTH_MOST;
-    bool ok = put(out, MUSIC_METRE, bar->metre, error) && put(out, MUSIC_KEY, bar->key, error) &&
-              put(out, MUSIC_TEMPO, bar->tempo, error) && (!length || put(out, MUSIC_LENGTH, (int)e->bars - 1, error)) &&
+    bool ok = put(out, MUSIC_METRE, e->bar[0].metre, error) && put(out, MUSIC_KEY, e->turn[0].key, error) &&
+              put(out, MUSIC_TEMPO, e->turn[0].tempo, error) && (!length || put(out, MUSIC_LENGTH, (int)e->bars - 1, error)) &&
               (!e->how.density || put(out, MUSIC_DENSITY, music_density_value((double)e->items / (double)e->bars), error));
     for (int p = 0; ok && p < e->parts; p++)
         ok = put(out, MUSIC_PROGRAM, e->program[p], error) && (!(e->how.hidden >> p & 1) || put(out, MUSIC_HOLE, 0, error));
     return ok;
 }
 
-static bool put_bar(const struct encoder *e, size_t index, struct ids *out, struct error *error)
+/* What is in force while the bars are put. */
+struct force { int key, tempo; uint8_t velocity[MUSIC_PARTS_MOST]; };
+
+/* The bar line with what changes there, and what changes inside the bar. */
+static bool put_bar(const struct encoder *e, size_t index, struct force *now, struct ids *out, struct error *error)
 {
-    const struct bar *bar = &e->bar[index], *before = &e->bar[index > 0 ? index - 1 : 0];
-    return put(out, MUSIC_BAR, 0, error) &&
-           (bar->metre == before->metre || put(out, MUSIC_METRE, bar->metre, error)) &&
-           (bar->key == before->key || put(out, MUSIC_KEY, bar->key, error)) &&
-           (bar->tempo == before->tempo || put(out, MUSIC_TEMPO, bar->tempo, error));
+    const struct bar *bar = &e->bar[index];
+    int64_t end = bar->step + music_metre_steps(bar->metre);
+    bool ok = put(out, MUSIC_BAR, 0, error) && (index == 0 || bar->metre == bar[-1].metre || put(out, MUSIC_METRE, bar->metre, error));
+    for (size_t t = bar->turn; ok && t < e->turns && e->turn[t].step < end; t++) {
+        const struct turn *turn = &e->turn[t];
+        bool key = turn->key >= 0 && turn->key != now->key, tempo = turn->tempo >= 0 && turn->tempo != now->tempo;
+        if ((key || tempo) && turn->step > bar->step) ok = put(out, MUSIC_POS, (int)(turn->step - bar->step), error);
+        if (key) ok = ok && put(out, MUSIC_KEY, now->key = turn->key, error);
+        if (tempo) ok = ok && put(out, MUSIC_TEMPO, now->tempo = turn->tempo, error);
+    }
+    return ok;
 }
 
 /* The notes of a bar of the marked parts; velocity: classes in force. */
@@ -455,15 +486,23 @@ static bool put_second(const struct encoder *e, uint8_t velocity[MUSIC_PARTS_MOS
 
 static bool put_piece(const struct encoder *e, struct ids *out, struct error *error)
 {
-    uint8_t velocity[MUSIC_PARTS_MOST];
-    memset(velocity, MUSIC_VELOCITY_START, sizeof velocity);
+    struct force now = {.key = e->turn[0].key, .tempo = e->turn[0].tempo};
+    memset(now.velocity, MUSIC_VELOCITY_START, sizeof now.velocity);
     bool ok = put_header(e, out, error);
     for (size_t b = 0; ok && b < e->bars; b++) {
-        ok = put_bar(e, b, out, error);
+        ok = put_bar(e, b, &now, out, error);
         if (is_hole(e, b)) ok = ok && put(out, MUSIC_HOLE, 0, error);
-        else ok = ok && put_chord(e, b, out, error) && put_lines(e, b, ~(unsigned)e->how.hidden, velocity, out, error);
+        else ok = ok && put_chord(e, b, out, error) && put_lines(e, b, ~(unsigned)e->how.hidden, now.velocity, out, error);
     }
-    return ok && ((e->how.holes == 0 && e->how.hidden == 0) || put_second(e, velocity, out, error));
+    return ok && ((e->how.holes == 0 && e->how.hidden == 0) || put_second(e, now.velocity, out, error));
+}
+
+/* The key at the end of a bar. */
+static int key_of_bar(const struct encoder *e, int bar)
+{
+    size_t t = bar + 1 < (int)e->bars ? e->bar[bar + 1].turn : e->turns;
+    while (e->turn[--t].key < 0) {}                            /* the first has one */
+    return e->turn[t].key;
 }
 
 /* Is there a piece with these holes? */
@@ -477,7 +516,7 @@ static bool check_holes(const struct encoder *e, struct error *error)
         return error_set(error, ERROR_INPUT, "music: holes for bars %d to %d of a piece of %zu bars; bars that it has are wanted", h->hole_first + 1, h->hole_first + h->holes, e->bars);
     if (h->hidden != 0 && (h->holes > 0 || (h->hidden & ~parts) != 0 || h->hidden == parts))
         return error_set(error, ERROR_INPUT, "music: holes for parts %#x of %d; some of its parts but not all, or bars, are wanted", (unsigned)h->hidden, e->parts);
-    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || e->bar[b].key != e->bar[b - 1].key;
+    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || key_of_bar(e, b) != key_of_bar(e, b - 1);
     if (bars > MUSIC_HOLES_MOST || stretches > MUSIC_RUNS_MOST || first + bars > UINT16_MAX)
         return error_set(error, ERROR_INPUT, "music: holes in %d bars with %d changes of metre and key; at most %d bars with %d are wanted", bars, stretches - 1, MUSIC_HOLES_MOST,
                          MUSIC_RUNS_MOST - 1);
@@ -490,8 +529,7 @@ bool music_encode_as(const struct score *score, const struct music_encode_option
     int64_t last = 0;
     size_t start = out->n;
     bool ok = check_score(score, error) && choose_parts(&e, error) && gather_notes(&e, &last, error) &&
-              lay_out(&e, last, error);
-    if (ok) place_changes(&e);
+              lay_out(&e, last, error) && place_turns(&e, error);
     if (ok && (ok = check_holes(&e, error))) {
         for (size_t i = 0; i < e.items; i++) e.item[i].bar = (int32_t)bar_at(&e, e.item[i].step);
         qsort(e.item, e.items, sizeof *e.item, compare_items);
@@ -503,6 +541,7 @@ bool music_encode_as(const struct score *score, const struct music_encode_option
     mem_free(e.part);
     mem_free(e.item);
     mem_free(e.bar);
+    mem_free(e.turn);
     if (!ok) out->n = start;
     return ok;
 }

@@ -8,7 +8,8 @@
  * bars of one metre and key. Where there
  * is no room for one more run or bar, a hole, a bar or a change that would need it is not let through.
  *
- * No dead ends: at the header and inside a note some value always fits (a `pos` is only reached below the bar's length, a
+ * No dead ends: at the header and inside a note some value always fits (a `pos` is only reached below the bar's length, behind one that belongs
+ * to no part another tempo fits, a
  * `velocity` only while a higher pitch is left, a last part is not hidden when all others are), and from a bar or a complete note on the
  * piece may end, a note can start, or a promised bar or `fill` is still let through.
  */
@@ -32,11 +33,13 @@ static const uint16_t follow[] = {
     [MUSIC_AT_METRE] = BIT(KEY) | BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_KEY] = BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_TEMPO] = BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_LATE_KEY] = BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_LATE_TEMPO] = BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_CHORD] = LINE,
     [MUSIC_AT_HOLE] = BIT(BAR) | BIT(FILL),
     [MUSIC_AT_FILL] = BIT(BAR),
     [MUSIC_AT_PART] = BIT(POS),
-    [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH),
+    [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH) | BIT(KEY) | BIT(TEMPO),
     [MUSIC_AT_VELOCITY] = BIT(PITCH),
     [MUSIC_AT_PITCH] = BIT(DURATION),
     [MUSIC_AT_NOTE] = BIT(VELOCITY) | BIT(PITCH) | LINE,
@@ -130,24 +133,38 @@ static bool passed(const struct music_grammar *g)
     return whole && (g->length == 0 || g->bars == g->length);
 }
 
+/* May key and tempo change here: at the bar line, or late, behind a `pos`? */
+static bool may_turn(const struct music_grammar *g)
+{
+    if (g->second) return false;
+    if (g->state == MUSIC_AT_POS) return g->open && g->pos > g->late;
+    return g->bars != 1 || g->state == MUSIC_AT_LATE_KEY;
+}
+
+/* A place in a line, or for a change of key or tempo. */
+static bool pos_fits(const struct music_grammar *g, int value)
+{
+    if (value >= music_metre_steps(g->metre)) return false;
+    return g->part >= 0 ? value > g->pos : g->open && !g->second && value > g->late;
+}
+
 /* May this value of a kind that `follow` lets through come here? In the header metre, key and tempo are
  * still -1; the first bar cannot change what the header has just said, nor a bar of the second pass what the first has said. */
 static bool value_fits(const struct music_grammar *g, enum music_kind kind, int value)
 {
-    bool told = g->bars == 1 || g->second;
     switch (kind) {
     case MUSIC_BAR: return bar_fits(g);
-    case MUSIC_METRE: return value != g->metre && !told && run_may_change(g, value, g->key);
-    case MUSIC_KEY: return value != g->key && !told && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value);
-    case MUSIC_TEMPO: return value != g->tempo && !told;
+    case MUSIC_METRE: return value != g->metre && may_turn(g) && run_may_change(g, value, g->key);
+    case MUSIC_KEY: return value != g->key && may_turn(g) && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value);
+    case MUSIC_TEMPO: return value != g->tempo && may_turn(g);
     case MUSIC_PROGRAM: return g->parts < MUSIC_PARTS_MOST;
     case MUSIC_CHORD: return !g->second || g->hidden == 0;
     case MUSIC_HOLE: return hole_fits(g);
     case MUSIC_FILL: return !g->second && g->holes > 0 && passed(g);
     case MUSIC_PART: return g->parts > 1 && value > g->part && value < g->parts && (g->hidden >> value & 1) == (g->second && g->hidden != 0);
-    case MUSIC_POS: return g->part >= 0 && value > g->pos && value < music_metre_steps(g->metre);
-    case MUSIC_VELOCITY: return g->pitch < 127 && value != g->velocity[g->part];
-    case MUSIC_PITCH: return value > g->pitch;
+    case MUSIC_POS: return pos_fits(g, value);
+    case MUSIC_VELOCITY: return g->part >= 0 && g->pitch < 127 && value != g->velocity[g->part];
+    case MUSIC_PITCH: return g->part >= 0 && value > g->pitch;
     default: return true;
     }
 }
@@ -180,7 +197,17 @@ static void start_bar(struct music_grammar *g)
     }
     g->part = g->parts == 1 ? 0 : -1;
     g->pos = g->pitch = g->lowest = -1;
+    g->late = 0;
+    g->open = !g->second;
     g->here = 0;
+}
+
+/* A key or tempo behind a `pos`. */
+static void turn_late(struct music_grammar *g, enum music_state state)
+{
+    if (g->pos >= 0) g->late = g->pos;
+    g->pos = -1;
+    g->state = (uint8_t)state;
 }
 
 /* Take note of an allowed id. */
@@ -189,7 +216,9 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
     static const uint8_t head[] = {[MUSIC_METRE] = MUSIC_AT_HEAD_METRE, [MUSIC_KEY] = MUSIC_AT_HEAD_KEY, [MUSIC_TEMPO] = MUSIC_AT_HEAD_TEMPO};
     static const uint8_t body[MUSIC_KINDS] = {MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_PROGRAM, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY,
                                               MUSIC_AT_PITCH, MUSIC_AT_NOTE, MUSIC_AT_CHORD, MUSIC_AT_LENGTH, MUSIC_AT_DENSITY, MUSIC_AT_HOLE, MUSIC_AT_FILL};
+    bool late = g->state == MUSIC_AT_POS || g->state == MUSIC_AT_LATE_KEY;
     g->state = g->parts == 0 && kind <= MUSIC_TEMPO ? head[kind] : body[kind];
+    g->open = g->open && (kind <= MUSIC_TEMPO || kind == MUSIC_POS);
     switch (kind) {
     case MUSIC_BAR: start_bar(g); break;
     case MUSIC_METRE:
@@ -209,8 +238,12 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
     case MUSIC_KEY:
         g->key = (int16_t)value;
         run_change(g);
+        if (late) turn_late(g, MUSIC_AT_LATE_KEY);
         break;
-    case MUSIC_TEMPO: g->tempo = (int16_t)value; break;
+    case MUSIC_TEMPO:
+        g->tempo = (int16_t)value;
+        if (late) turn_late(g, MUSIC_AT_LATE_TEMPO);
+        break;
     case MUSIC_PROGRAM:
         g->last_pitch[g->parts] = value == MUSIC_DRUMS ? 38 : 60;
         g->program[g->parts++] = (int16_t)value;
@@ -258,6 +291,7 @@ static int32_t closing_id(const struct music_grammar *g)
     case MUSIC_AT_HEAD_TEMPO: case MUSIC_AT_LENGTH: case MUSIC_AT_DENSITY: return music_id(MUSIC_PROGRAM, 0);
     case MUSIC_AT_PROGRAM: case MUSIC_AT_HIDDEN: return g->hidden == all_parts(g) ? music_id(MUSIC_PROGRAM, 0) : music_id(MUSIC_BAR, 0);
     case MUSIC_AT_POS: case MUSIC_AT_VELOCITY:
+        if (g->part < 0) return music_id(MUSIC_TEMPO, g->tempo == 0);
         pitch = g->last_pitch[g->part];
         return music_id(MUSIC_PITCH, pitch > g->pitch ? pitch : g->pitch + 1);
     case MUSIC_AT_PITCH: return music_id(MUSIC_DURATION, music_duration_value(MUSIC_STEPS_PER_QUARTER));

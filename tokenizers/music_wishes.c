@@ -220,7 +220,7 @@ static unsigned due(const struct music_wishes *w, const struct music_grammar *g)
 /* The bar has not told its chord yet. */
 static bool owes_chord(const struct music_wishes *w, const struct music_grammar *g)
 {
-    return w->chords > 0 && g->at >= w->first && g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_TEMPO && !(g->second && g->hidden != 0);
+    return w->chords > 0 && g->at >= w->first && g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_LATE_TEMPO && !(g->second && g->hidden != 0);
 }
 
 /* The header has not told these yet, which are wished. */
@@ -302,7 +302,7 @@ static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g
     int closest = densities[w->density].closest, widest = densities[w->density].widest;
     struct music_grammar there = *g;
     there.pos = (int16_t)value, there.pitch = -1;
-    if (owes_chord(w, g)) return false;
+    if (owes_chord(w, g) || g->part < 0) return false;
     if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
     if (g->pos >= 0 && value < g->pos + closest) return false;
     if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
@@ -321,6 +321,7 @@ static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0
 static bool fits(const struct music_wishes *w, const struct music_grammar *g, enum music_kind kind, int value)
 {
     bool head = g->parts == 0;
+    if ((kind == MUSIC_KEY || kind == MUSIC_TEMPO) && (g->state == MUSIC_AT_POS || g->state == MUSIC_AT_LATE_KEY)) return false;      /* files have late changes; wishes never */
     switch (kind) {
     case MUSIC_METRE: return head ? w->metre < 0 || value == w->metre : metre_may_change(w);
     case MUSIC_KEY:
