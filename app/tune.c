@@ -41,12 +41,12 @@ bool tune_take(struct tune *t, const int32_t *ids, size_t n, struct error *error
     music_grammar_start(&g);
     for (size_t i = 0; i < n; i++) {
         if (copy.id[i] == music_id(MUSIC_BAR, 0)) {
-            if (g.bars > 0) steps += music_metre_steps(g.metre);
+            if (g.bars > 0) steps += music_grammar_bar_steps(&g);
             t->start[g.bars] = steps * TICKS_PER_STEP;
         }
         (void)music_grammar_advance(&g, copy.id[i]);
     }
-    t->start[t->bars] = (steps + music_metre_steps(g.metre)) * TICKS_PER_STEP;
+    t->start[t->bars] = (steps + music_grammar_bar_steps(&g)) * TICKS_PER_STEP;
     return true;
 }
 

@@ -193,14 +193,15 @@ START_TEST(metre_changes_off_the_bar_line)
     struct error error = {0};
     add(&score, 0, 480, 60);
     add(&score, 1440, 480, 62);
-    score_add_metre(&score, 960, 3, 4, &error); /* in the middle of a 4/4 bar: a 2/4 bar goes before it */
-    check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, metre 3/4, pos 12, pitch 62, duration 12", &loss);
-    ck_assert(loss.bars_inserted > 0.5 && loss.metres_moved < 0.5);
-    score.metre[0].numerator = 2; /* the bar before it is another than 2/4, so that the change stays in its place */
-    check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, metre 2/4, pos 12, pitch 62, duration 12", &loss);
-    score.metre[0].numerator = 3, score.metre[0].tick = 40 * 11; /* 11 steps: no metre has that length */
-    check_body(&score, "bar, pos 0, pitch 60, duration 12, bar, pos 0, pitch 62, duration 12", &loss);
+    score_add_metre(&score, 960, 3, 4, &error); /* in the middle of a 4/4 bar, which ends there */
+    check_body(&score, "bar, pos 24, metre 3/4, pos 0, pitch 60, duration 12, bar, pos 12, pitch 62, duration 12", &loss);
+    ck_assert(loss.metres_moved < 0.5);
+    score.metre[0].tick = 450; /* 11.25 steps; the quarter note before it sounds on over the new bar line */
+    check_body(&score, "bar, pos 11, metre 3/4, pos 0, pitch 60, duration 12, bar, pos 25, pitch 62, duration 12", &loss);
     ck_assert(loss.metres_moved > 0.5);
+    score_add_metre(&score, 1480, 2, 4, &error); /* in the last note's bar */
+    score_add_metre(&score, 5000, 4, 4, &error);
+    check_body(&score, "bar, pos 11, metre 3/4, pos 0, pitch 60, duration 12, bar, pos 26, metre 2/4, pos 25, pitch 62, duration 12", &loss);
     score_free(&score);
 }
 END_TEST

@@ -232,10 +232,9 @@ static const struct { const char *name; size_t offset; const char *what; } losse
     LOSS(tempos_moved, "tempo changes moved to the grid"),
     LOSS(tempos_rounded, "tempos rounded"),
     LOSS(tempos_dropped, "tempo changes dropped"),
-    LOSS(metres_moved, "metre changes moved to bar lines"),
+    LOSS(metres_moved, "metre changes moved to the grid"),
     LOSS(metres_changed, "metres replaced"),
     LOSS(metres_dropped, "metre changes dropped"),
-    LOSS(bars_inserted, "short bars inserted"),
     LOSS(keys_moved, "key changes moved to the grid"),
     LOSS(keys_dropped, "key changes dropped"),
 #undef LOSS

@@ -5,10 +5,12 @@
  *
  *     piece   = metre key tempo [length] [density]  (program [hole])+  bar-line+  [fill second+]       at most 16 parts
  *     bar-line= bar [metre] [key] [tempo] late*  ([chord] line* | hole)  only what changes, so none in the first; no key "none"
- *     late    = pos ([key] tempo | key)                                  what changes inside the bar; positions ascending, from 1 on
+ *     late    = pos ([key] tempo | key | metre)                          what changes inside the bar; positions ascending, from 1 on
  *     second  = bar [chord] line*                                        what a hole stands for
  *     line    = [part]  (pos note+)+                                     parts ascending; no `part` in a piece of one part
  *     note    = [velocity] pitch duration                                positions and, at one position, pitches ascending
+ *
+ * A late metre cuts the bar short: the next one starts there, so nothing late comes behind it.
  *
  * A note's velocity class is its part's current one (MUSIC_VELOCITY_START at the piece's start) unless a `velocity`
  * before it changes that, in the order of ids. Empty bars are just `bar`. The end of a piece is not in this vocabulary: the caller has an
@@ -83,7 +85,7 @@ struct music_loss {
     double lengths_changed;              /* notes whose length is not exactly the coded one */
     double parts_merged, parts_dropped;
     double tempos_moved, tempos_rounded, tempos_dropped;
-    double metres_moved, metres_changed, metres_dropped, bars_inserted;
+    double metres_moved, metres_changed, metres_dropped;
     double keys_moved, keys_dropped;
 };
 
@@ -120,7 +122,7 @@ bool music_decode(const int32_t *ids, size_t n, struct score *out, struct error 
 /* What was read last; `HEAD` are those of the header. */
 enum music_state {
     MUSIC_AT_START, MUSIC_AT_HEAD_METRE, MUSIC_AT_HEAD_KEY, MUSIC_AT_HEAD_TEMPO, MUSIC_AT_LENGTH, MUSIC_AT_DENSITY, MUSIC_AT_PROGRAM,
-    MUSIC_AT_HIDDEN, MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_LATE_KEY, MUSIC_AT_LATE_TEMPO, MUSIC_AT_CHORD, MUSIC_AT_HOLE, MUSIC_AT_FILL, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY, MUSIC_AT_PITCH, MUSIC_AT_NOTE
+    MUSIC_AT_HIDDEN, MUSIC_AT_BAR, MUSIC_AT_METRE, MUSIC_AT_KEY, MUSIC_AT_TEMPO, MUSIC_AT_LATE_KEY, MUSIC_AT_LATE_TEMPO, MUSIC_AT_CUT, MUSIC_AT_CHORD, MUSIC_AT_HOLE, MUSIC_AT_FILL, MUSIC_AT_PART, MUSIC_AT_POS, MUSIC_AT_VELOCITY, MUSIC_AT_PITCH, MUSIC_AT_NOTE
 };
 
 /* Plain data, copied freely; the members are for reading only. */
@@ -128,10 +130,12 @@ struct music_grammar {
     uint8_t state;                      /* enum music_state */
     bool noted;                         /* a note is complete */
     bool open;                          /* the bar may still tell late changes */
+    bool turned;                        /* the bar before was cut short and has told the metre */
     uint8_t parts;
     int16_t metre, key, tempo;          /* values in force; in the second pass metre and key of the bar that is filled */
     int16_t part, pos, pitch, lowest;   /* in this bar, -1: none yet; lowest: the first pitch at this position */
     int16_t late;                       /* position of the bar's last change of key or tempo, 0: at the bar line */
+    int16_t cut, then;                  /* the bar ends at this position, 0: whole; the metre from there on */
     int32_t bars;                       /* so far, of the first pass */
     int32_t at;                         /* the bar that is written, from 0: bars - 1, in the second pass the one that is filled */
     int16_t length;                     /* bars that the header tells, 0: none */
@@ -139,7 +143,7 @@ struct music_grammar {
     int16_t holes, filled;              /* bars of the second pass: how many there are to be, how many were begun */
     bool second;                        /* behind `fill` */
     uint8_t runs;
-    struct { uint16_t first, bars; uint8_t metre, key; } run[MUSIC_RUNS_MOST];   /* (runs) where they are */
+    struct { uint16_t first, bars; uint8_t metre, key, steps; } run[MUSIC_RUNS_MOST];   /* (runs) where they are, how long each is */
     uint16_t played, here;              /* bit p: part p has a note; has one in this bar */
     int16_t program[MUSIC_PARTS_MOST];
     uint8_t velocity[MUSIC_PARTS_MOST];   /* class in force */
@@ -149,6 +153,9 @@ struct music_grammar {
 #define MUSIC_CLOSING_MOST 512
 
 void music_grammar_start(struct music_grammar *grammar);
+
+/* Steps of the bar that is written; of a bar of the metre before there is one, of the longest before there is that. */
+int music_grammar_bar_steps(const struct music_grammar *grammar);
 
 /* allowed[id] = 1 or 0 for each of the music_vocabulary() ids (allowed may be NULL); *may_end: the piece may end here.
  * There is always an allowed id, or the piece may end. */

@@ -39,14 +39,14 @@ struct decoder {
     int64_t bar_step;      /* where the first pass's bar starts */
 };
 
-static bool add_metre(struct decoder *d, int value, struct error *error)
+/* late: steps behind the bar line, here and below */
+static bool add_metre(struct decoder *d, int late, int value, struct error *error)
 {
     int numerator, denominator;
     music_metre_of(value, &numerator, &denominator);
-    return score_add_metre(d->score, d->bar_step * TICKS_PER_STEP, numerator, denominator, error);
+    return score_add_metre(d->score, (d->bar_step + late) * TICKS_PER_STEP, numerator, denominator, error);
 }
 
-/* late: steps behind the bar line */
 static bool add_key(struct decoder *d, int late, int value, struct error *error)
 {
     int sharps;
@@ -69,11 +69,11 @@ static bool read_id(struct decoder *d, const struct music_grammar *g, enum music
     case MUSIC_BAR:
         if (g->second) return true;
         d->bar_step = d->start[g->at];
-        d->start[g->at + 1] = d->bar_step + music_metre_steps(g->metre);
+        d->start[g->at + 1] = d->bar_step + music_grammar_bar_steps(g);
         return true;
     case MUSIC_METRE:
-        if (g->parts > 0) d->start[g->at + 1] = d->bar_step + music_metre_steps(g->metre);
-        return add_metre(d, value, error);
+        if (g->parts > 0) d->start[g->at + 1] = d->bar_step + music_grammar_bar_steps(g);
+        return add_metre(d, g->cut, value, error);
     case MUSIC_KEY: return add_key(d, g->late, value, error);
     case MUSIC_TEMPO: return add_tempo(d, g->late, value, error);
     case MUSIC_PROGRAM:

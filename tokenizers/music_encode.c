@@ -10,8 +10,7 @@
  *                              that it did not reach; at least 1 step, at most 384
  *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
  *     tempo, key               to the nearest step; the last one at a step stays
- *     metre off the bar line   the bar is cut short there by a metre of its own, another one than the next where there is a choice; where none
- *                              has that length the change moves to the nearest bar line
+ *     metre in a bar           to the nearest step, where the bar is cut short
  *     unknown metre            one of the same length (4/1 as 8/2), else of bars a whole number of times as short, else 4/4
  *     events after the last note's bar are dropped
  */
@@ -22,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bar { int64_t step; int16_t metre; uint8_t chord; size_t item, turn; };   /* its first note, and the first change of tempo or key from its start on */
+struct bar { int64_t step; int16_t metre, cut, then; uint8_t chord; size_t item, turn; };   /* cut: see struct music_grammar; item: its first note, turn: the first change of tempo or key from its start on */
 struct item { int64_t step, tick, length; int32_t bar, steps; uint8_t part, pitch, velocity; };
 struct change { int64_t step; int value; };               /* a metre change on the grid */
 struct turn { int64_t step; size_t order; int16_t key, tempo; };    /* a change of key or tempo (-1: not of that), the order-th of the score */
@@ -153,60 +152,36 @@ static int fit_metre(int numerator, int denominator, bool *exact)
     return value >= 0 ? value : music_metre_value(4, 4);
 }
 
-/* The metre of a bar of so many steps, of the given denominator where it can be, and not `next` if there is another; -1 when there is none. */
-static int metre_of_length(int64_t steps, int denominator, int next)
-{
-    const int denominators[] = {denominator, 4, 8, 16, 2};
-    int found = -1;
-    for (int i = 0; i < 5 && (found < 0 || found == next); i++)
-        if (steps * denominators[i] % 48 == 0) found = music_metre_value((int)(steps * denominators[i] / 48), denominators[i]);
-    return found;
-}
-
-static bool add_bar(struct encoder *e, int64_t step, int metre, struct error *error)
+static bool add_bar(struct encoder *e, const struct bar *bar, struct error *error)
 {
     if (e->bars >= MUSIC_BARS_MOST)
         return error_set(error, ERROR_INPUT, "music: more than %d bars; fewer are wanted", MUSIC_BARS_MOST);
     if (e->bars == e->bar_room) {
         size_t room = e->bar_room == 0 ? 64 : e->bar_room * 2;
-        struct bar *bar = mem_resize(e->bar, room, sizeof *bar, error);
-        if (bar == NULL) return false;
-        e->bar = bar;
+        struct bar *more = mem_resize(e->bar, room, sizeof *more, error);
+        if (more == NULL) return false;
+        e->bar = more;
         e->bar_room = room;
     }
-    e->bar[e->bars++] = (struct bar){.step = step, .metre = (int16_t)metre};
+    e->bar[e->bars++] = *bar;
     return true;
 }
+
+static int64_t bar_end(const struct bar *bar) { return bar->step + (bar->cut > 0 ? bar->cut : music_metre_steps(bar->metre)); }
 
 /* Lay out the bars from step 0 to the one that holds step `last`, and as many as are asked for. */
 static bool plan_bars(struct encoder *e, const struct change *change, size_t changes, int64_t last, struct error *error)
 {
-    int metre = music_metre_value(4, 4), numerator, denominator;
+    int metre = music_metre_value(4, 4);
     size_t i = 0;
-    for (int64_t step = 0; step <= last || (int64_t)e->bars < e->how.bars;) {
+    for (int64_t step = 0; step <= last || (int64_t)e->bars < e->how.bars; step = bar_end(&e->bar[e->bars - 1])) {
         while (i < changes && change[i].step <= step) metre = change[i++].value;
         while (i < changes && change[i].value == metre) i++; /* says nothing new */
-        int64_t length = music_metre_steps(metre);
-        int own = metre;
-        if (i < changes && change[i].step < step + length) {
-            int64_t left = change[i].step - step;
-            music_metre_of(metre, &numerator, &denominator);
-            int fit = metre_of_length(left, denominator, change[i].value);
-            if (fit >= 0) {
-                own = fit;
-                length = left;
-                e->loss.bars_inserted++;
-            } else {
-                e->loss.metres_moved++;
-                if (left * 2 <= length) { /* back to this bar's line, once more */
-                    metre = change[i++].value;
-                    continue;
-                }
-            }
-        }
-        if (!add_bar(e, step, own, error)) return false;
-        step += length;
+        struct bar bar = {.step = step, .metre = (int16_t)metre};
+        if (i < changes && change[i].step < bar_end(&bar)) bar.cut = (int16_t)(change[i].step - step), bar.then = (int16_t)change[i].value;
+        if (!add_bar(e, &bar, error)) return false;
     }
+    while (i < changes && change[i].step < bar_end(&e->bar[e->bars - 1])) i++;
     e->loss.metres_dropped += (double)(changes - i);
     return true;
 }
@@ -221,6 +196,7 @@ static bool lay_out(struct encoder *e, int64_t last, struct error *error)
         change[i].step = to_step(score, score->metre[i].tick);
         change[i].value = fit_metre(score->metre[i].numerator, score->metre[i].denominator, &exact);
         e->loss.metres_changed += !exact;
+        e->loss.metres_moved += change[i].step * score->ticks_per_quarter != score->metre[i].tick * MUSIC_STEPS_PER_QUARTER;
     }
     bool ok = plan_bars(e, change, score->metres, last, error);
     mem_free(change);
@@ -260,7 +236,7 @@ static void add_turn(struct encoder *e, int64_t tick, int key, int tempo)
 /* In order, those of one step put together, without those behind the last bar. */
 static void tidy_turns(struct encoder *e)
 {
-    int64_t end = e->bar[e->bars - 1].step + music_metre_steps(e->bar[e->bars - 1].metre);
+    int64_t end = bar_end(&e->bar[e->bars - 1]);
     size_t kept = 0;
     qsort(e->turn, e->turns, sizeof *e->turn, compare_turns);
     for (size_t i = 0; i < e->turns; i++) {
@@ -392,7 +368,7 @@ static bool hear_chords(struct encoder *e, struct error *error)
         const struct item *item = &e->item[i];
         if (e->program[item->part] == MUSIC_DRUMS) continue;
         for (size_t b = (size_t)item->bar; b < e->bars && e->bar[b].step < item->step + item->steps; b++) {
-            int steps = music_metre_steps(e->bar[b].metre), pos = item->step < e->bar[b].step ? -1 : (int)(item->step - e->bar[b].step);
+            int steps = (int)(bar_end(&e->bar[b]) - e->bar[b].step), pos = item->step < e->bar[b].step ? -1 : (int)(item->step - e->bar[b].step);
             int64_t from = pos < 0 ? 0 : pos, to = item->step + item->steps - e->bar[b].step;
             weight[b][item->pitch % 12] += music_chord_heavy(pos, steps) * (double)((to < steps ? to : steps) - from) / steps;
             if (bass[b] == 0 || item->pitch + 1 < bass[b]) bass[b] = (uint8_t)(item->pitch + 1);      /* 0: none yet */
@@ -423,21 +399,22 @@ static bool put_header(const struct encoder *e, struct ids *out, struct error *e
 }
 
 /* What is in force while the bars are put. */
-struct force { int key, tempo; uint8_t velocity[MUSIC_PARTS_MOST]; };
+struct force { int metre, key, tempo; uint8_t velocity[MUSIC_PARTS_MOST]; };
 
 /* The bar line with what changes there, and what changes inside the bar. */
 static bool put_bar(const struct encoder *e, size_t index, struct force *now, struct ids *out, struct error *error)
 {
     const struct bar *bar = &e->bar[index];
-    int64_t end = bar->step + music_metre_steps(bar->metre);
-    bool ok = put(out, MUSIC_BAR, 0, error) && (index == 0 || bar->metre == bar[-1].metre || put(out, MUSIC_METRE, bar->metre, error));
-    for (size_t t = bar->turn; ok && t < e->turns && e->turn[t].step < end; t++) {
+    bool ok = put(out, MUSIC_BAR, 0, error) && (bar->metre == now->metre || put(out, MUSIC_METRE, bar->metre, error));
+    for (size_t t = bar->turn; ok && t < e->turns && e->turn[t].step < bar_end(bar); t++) {
         const struct turn *turn = &e->turn[t];
         bool key = turn->key >= 0 && turn->key != now->key, tempo = turn->tempo >= 0 && turn->tempo != now->tempo;
         if ((key || tempo) && turn->step > bar->step) ok = put(out, MUSIC_POS, (int)(turn->step - bar->step), error);
         if (key) ok = ok && put(out, MUSIC_KEY, now->key = turn->key, error);
         if (tempo) ok = ok && put(out, MUSIC_TEMPO, now->tempo = turn->tempo, error);
     }
+    if (bar->cut > 0) ok = ok && put(out, MUSIC_POS, bar->cut, error) && put(out, MUSIC_METRE, bar->then, error);
+    now->metre = bar->cut > 0 ? bar->then : bar->metre;
     return ok;
 }
 
@@ -486,7 +463,7 @@ static bool put_second(const struct encoder *e, uint8_t velocity[MUSIC_PARTS_MOS
 
 static bool put_piece(const struct encoder *e, struct ids *out, struct error *error)
 {
-    struct force now = {.key = e->turn[0].key, .tempo = e->turn[0].tempo};
+    struct force now = {.metre = e->bar[0].metre, .key = e->turn[0].key, .tempo = e->turn[0].tempo};
     memset(now.velocity, MUSIC_VELOCITY_START, sizeof now.velocity);
     bool ok = put_header(e, out, error);
     for (size_t b = 0; ok && b < e->bars; b++) {
@@ -510,16 +487,18 @@ static bool check_holes(const struct encoder *e, struct error *error)
 {
     const struct music_encode_options *h = &e->how;
     unsigned parts = (1u << e->parts) - 1;
-    int stretches = 1, bars = h->hidden != 0 ? (int)e->bars : h->holes, first = h->hidden != 0 ? 0 : h->hole_first;
+    int stretches = 1, cut = 0, most = MUSIC_RUNS_MOST, bars = h->hidden != 0 ? (int)e->bars : h->holes, first = h->hidden != 0 ? 0 : h->hole_first;
     if (h->holes == 0 && h->hidden == 0) return true;
     if (h->holes < 0 || h->hole_first < 0 || h->hole_first > (int)e->bars || h->holes > (int)e->bars - h->hole_first)
         return error_set(error, ERROR_INPUT, "music: holes for bars %d to %d of a piece of %zu bars; bars that it has are wanted", h->hole_first + 1, h->hole_first + h->holes, e->bars);
     if (h->hidden != 0 && (h->holes > 0 || (h->hidden & ~parts) != 0 || h->hidden == parts))
         return error_set(error, ERROR_INPUT, "music: holes for parts %#x of %d; some of its parts but not all, or bars, are wanted", (unsigned)h->hidden, e->parts);
-    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || key_of_bar(e, b) != key_of_bar(e, b - 1);
-    if (bars > MUSIC_HOLES_MOST || stretches > MUSIC_RUNS_MOST || first + bars > UINT16_MAX)
+    for (int b = first; h->hidden != 0 && b < first + bars; b++) cut |= e->bar[b].cut > 0;
+    for (int b = first + 1; b < first + bars; b++) stretches += e->bar[b].metre != e->bar[b - 1].metre || e->bar[b].cut != e->bar[b - 1].cut || key_of_bar(e, b) != key_of_bar(e, b - 1);
+    if (cut) most -= 2;                                        /* the grammar keeps room for what comes behind a cut */
+    if (bars > MUSIC_HOLES_MOST || stretches > most || first + bars > UINT16_MAX)
         return error_set(error, ERROR_INPUT, "music: holes in %d bars with %d changes of metre and key; at most %d bars with %d are wanted", bars, stretches - 1, MUSIC_HOLES_MOST,
-                         MUSIC_RUNS_MOST - 1);
+                         most - 1);
     return true;
 }
 

@@ -4,8 +4,8 @@
  * kinds may come next; value_fits which values of a kind. Both together are the whole grammar: `allowed` lists what
  * they let through, `advance` checks one id and takes note of it.
  *
- * The second pass goes through bars that lie behind: their places, metres and keys are kept as runs of adjacent
- * bars of one metre and key. Where there
+ * The second pass goes through bars that lie behind: their places, metres, keys and lengths are kept as runs of adjacent
+ * bars that are alike. Where there
  * is no room for one more run or bar, a hole, a bar or a change that would need it is not let through.
  *
  * No dead ends: at the header and inside a note some value always fits (a `pos` is only reached below the bar's length, behind one that belongs
@@ -35,11 +35,12 @@ static const uint16_t follow[] = {
     [MUSIC_AT_TEMPO] = BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_LATE_KEY] = BIT(TEMPO) | BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_LATE_TEMPO] = BIT(CHORD) | BIT(HOLE) | LINE,
+    [MUSIC_AT_CUT] = BIT(CHORD) | BIT(HOLE) | LINE,
     [MUSIC_AT_CHORD] = LINE,
     [MUSIC_AT_HOLE] = BIT(BAR) | BIT(FILL),
     [MUSIC_AT_FILL] = BIT(BAR),
     [MUSIC_AT_PART] = BIT(POS),
-    [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH) | BIT(KEY) | BIT(TEMPO),
+    [MUSIC_AT_POS] = BIT(VELOCITY) | BIT(PITCH) | BIT(METRE) | BIT(KEY) | BIT(TEMPO),
     [MUSIC_AT_VELOCITY] = BIT(PITCH),
     [MUSIC_AT_PITCH] = BIT(DURATION),
     [MUSIC_AT_NOTE] = BIT(VELOCITY) | BIT(PITCH) | LINE,
@@ -54,29 +55,36 @@ void music_grammar_start(struct music_grammar *grammar)
     memset(grammar->last_pitch, 60, sizeof grammar->last_pitch);
 }
 
+int music_grammar_bar_steps(const struct music_grammar *g)
+{
+    return g->cut > 0 ? g->cut : g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre);
+}
+
 /* Does bar `at` go on with the last run? */
-static bool run_goes_on(const struct music_grammar *g, int32_t at, int metre, int key)
+static bool run_goes_on(const struct music_grammar *g, int32_t at, int metre, int key, int steps)
 {
     if (g->runs == 0) return false;
     int last = g->runs - 1;
-    return g->run[last].metre == metre && g->run[last].key == key && g->run[last].first + g->run[last].bars == at;
+    return g->run[last].metre == metre && g->run[last].key == key && g->run[last].steps == steps && g->run[last].first + g->run[last].bars == at;
 }
 
-/* Can bar `at` of this metre and key be one more of the second pass? */
-static bool run_fits(const struct music_grammar *g, int32_t at, int metre, int key)
+/* Can bar `at` of this metre, key and length be one more of the second pass? */
+static bool run_fits(const struct music_grammar *g, int32_t at, int metre, int key, int steps)
 {
-    return g->holes < MUSIC_HOLES_MOST && at <= UINT16_MAX && (g->runs < MUSIC_RUNS_MOST || run_goes_on(g, at, metre, key));
+    return g->holes < MUSIC_HOLES_MOST && at <= UINT16_MAX && (g->runs < MUSIC_RUNS_MOST || run_goes_on(g, at, metre, key, steps));
 }
 
-static void run_add(struct music_grammar *g, int32_t at, int metre, int key)
+/* The bar that is written is one more. */
+static void run_add(struct music_grammar *g)
 {
+    int steps = music_grammar_bar_steps(g);
     g->holes++;
-    if (run_goes_on(g, at, metre, key)) {
+    if (run_goes_on(g, g->at, g->metre, g->key, steps)) {
         g->run[g->runs - 1].bars++;
         return;
     }
-    g->run[g->runs].first = (uint16_t)at, g->run[g->runs].bars = 1, g->run[g->runs].metre = (uint8_t)metre, g->run[g->runs].key = (uint8_t)key;
-    g->runs++;
+    g->run[g->runs].first = (uint16_t)g->at, g->run[g->runs].bars = 1, g->run[g->runs].metre = (uint8_t)g->metre, g->run[g->runs].key = (uint8_t)g->key;
+    g->run[g->runs++].steps = (uint8_t)steps;
 }
 
 /* Take the bar that was just added back. */
@@ -86,28 +94,29 @@ static void run_undo(struct music_grammar *g)
     if (--g->run[g->runs - 1].bars == 0) g->runs--;
 }
 
-/* Can the bar that was just added get another metre or key? */
-static bool run_may_change(const struct music_grammar *g, int metre, int key)
+/* Can the bar that was just added get another metre, key or length? */
+static bool run_may_change(const struct music_grammar *g, int metre, int key, int steps)
 {
     struct music_grammar there = *g;
     if (g->hidden == 0 || g->bars == 0) return true;
     run_undo(&there);
-    return run_fits(&there, g->at, metre, key);
+    return run_fits(&there, g->at, metre, key, steps);
 }
 
 static void run_change(struct music_grammar *g)
 {
     if (g->hidden == 0 || g->bars == 0) return;
     run_undo(g);
-    run_add(g, g->at, g->metre, g->key);
+    run_add(g);
 }
 
-/* The place, metre and key of bar number g->filled of the second pass. */
+/* The place, metre, key and length of bar number g->filled of the second pass. */
 static void run_find(struct music_grammar *g)
 {
     int r = 0, bar = g->filled;
     while (bar >= g->run[r].bars) bar -= g->run[r++].bars;
     g->at = g->run[r].first + bar, g->metre = g->run[r].metre, g->key = g->run[r].key;
+    g->cut = g->run[r].steps < music_metre_steps(g->metre) ? g->run[r].steps : 0;
 }
 
 static unsigned all_parts(const struct music_grammar *g) { return (1u << g->parts) - 1; }
@@ -115,14 +124,15 @@ static unsigned all_parts(const struct music_grammar *g) { return (1u << g->part
 static bool bar_fits(const struct music_grammar *g)
 {
     if (g->second) return g->filled < g->holes;
-    if (g->hidden != 0 && (g->hidden == all_parts(g) || !run_fits(g, g->bars, g->metre, g->key))) return false;
+    int metre = g->cut > 0 ? g->then : g->metre;
+    if (g->hidden != 0 && (g->hidden == all_parts(g) || !run_fits(g, g->bars, metre, g->key, music_metre_steps(metre)))) return false;
     return g->bars < (g->length > 0 ? g->length : MUSIC_BARS_MOST);
 }
 
 /* In the header: a part's hole, but one part must be left to play. In a bar: its hole. */
 static bool hole_fits(const struct music_grammar *g)
 {
-    if (g->bars > 0) return !g->second && g->hidden == 0 && run_fits(g, g->at, g->metre, g->key);
+    if (g->bars > 0) return !g->second && g->hidden == 0 && run_fits(g, g->at, g->metre, g->key, music_grammar_bar_steps(g));
     return g->parts < MUSIC_PARTS_MOST || g->hidden != all_parts(g) >> 1;
 }
 
@@ -133,7 +143,7 @@ static bool passed(const struct music_grammar *g)
     return whole && (g->length == 0 || g->bars == g->length);
 }
 
-/* May key and tempo change here: at the bar line, or late, behind a `pos`? */
+/* May metre, key and tempo change here: at the bar line, or late, behind a `pos`? */
 static bool may_turn(const struct music_grammar *g)
 {
     if (g->second) return false;
@@ -141,10 +151,18 @@ static bool may_turn(const struct music_grammar *g)
     return g->bars != 1 || g->state == MUSIC_AT_LATE_KEY;
 }
 
-/* A place in a line, or for a change of key or tempo. */
+/* A metre for the whole bar, or for what comes behind the `pos`. */
+static bool metre_fits(const struct music_grammar *g, int value)
+{
+    bool late = g->state == MUSIC_AT_POS;
+    if (late ? g->hidden != 0 && g->runs + 1 >= MUSIC_RUNS_MOST : g->turned) return false;      /* the next bar is of another kind again */
+    return value != g->metre && may_turn(g) && run_may_change(g, late ? g->metre : value, g->key, late ? g->pos : music_metre_steps(value));
+}
+
+/* A place in a line, or for a late change. */
 static bool pos_fits(const struct music_grammar *g, int value)
 {
-    if (value >= music_metre_steps(g->metre)) return false;
+    if (value >= music_grammar_bar_steps(g)) return false;
     return g->part >= 0 ? value > g->pos : g->open && !g->second && value > g->late;
 }
 
@@ -154,8 +172,8 @@ static bool value_fits(const struct music_grammar *g, enum music_kind kind, int 
 {
     switch (kind) {
     case MUSIC_BAR: return bar_fits(g);
-    case MUSIC_METRE: return value != g->metre && may_turn(g) && run_may_change(g, value, g->key);
-    case MUSIC_KEY: return value != g->key && may_turn(g) && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value);
+    case MUSIC_METRE: return metre_fits(g, value);
+    case MUSIC_KEY: return value != g->key && may_turn(g) && (g->key < 0 || value != MUSIC_KEY_NONE) && run_may_change(g, g->metre, value, music_grammar_bar_steps(g));
     case MUSIC_TEMPO: return value != g->tempo && may_turn(g);
     case MUSIC_PROGRAM: return g->parts < MUSIC_PARTS_MOST;
     case MUSIC_CHORD: return !g->second || g->hidden == 0;
@@ -193,7 +211,9 @@ static void start_bar(struct music_grammar *g)
         g->filled++;
     } else {
         g->at = g->bars++;
-        if (g->hidden != 0) run_add(g, g->at, g->metre, g->key);
+        if ((g->turned = g->cut > 0)) g->metre = g->then;
+        g->cut = 0;
+        if (g->hidden != 0) run_add(g);
     }
     g->part = g->parts == 1 ? 0 : -1;
     g->pos = g->pitch = g->lowest = -1;
@@ -202,7 +222,7 @@ static void start_bar(struct music_grammar *g)
     g->here = 0;
 }
 
-/* A key or tempo behind a `pos`. */
+/* What changed behind a `pos`. */
 static void turn_late(struct music_grammar *g, enum music_state state)
 {
     if (g->pos >= 0) g->late = g->pos;
@@ -222,13 +242,17 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
     switch (kind) {
     case MUSIC_BAR: start_bar(g); break;
     case MUSIC_METRE:
-        g->metre = (int16_t)value;
+        if (late) {
+            g->cut = g->pos, g->then = (int16_t)value;
+            turn_late(g, MUSIC_AT_CUT);
+            g->open = false;
+        } else g->metre = (int16_t)value;
         run_change(g);
         break;
     case MUSIC_CHORD: case MUSIC_DENSITY: break;
     case MUSIC_LENGTH: g->length = (int16_t)(value + 1); break;
     case MUSIC_HOLE:
-        if (g->bars > 0) run_add(g, g->at, g->metre, g->key);
+        if (g->bars > 0) run_add(g);
         else {
             g->hidden |= (uint16_t)(1u << (g->parts - 1));
             g->state = MUSIC_AT_HIDDEN;

@@ -135,7 +135,7 @@ static bool closed(const struct music_grammar *g)
 static bool last_place(const struct music_wishes *w, const struct music_grammar *g)
 {
     int closest = densities[w->density].closest;
-    return g->pos + (closest > 0 ? closest : 1) >= music_metre_steps(g->metre);
+    return g->pos + (closest > 0 ? closest : 1) >= music_grammar_bar_steps(g);
 }
 
 static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
@@ -220,7 +220,7 @@ static unsigned due(const struct music_wishes *w, const struct music_grammar *g)
 /* The bar has not told its chord yet. */
 static bool owes_chord(const struct music_wishes *w, const struct music_grammar *g)
 {
-    return w->chords > 0 && g->at >= w->first && g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_LATE_TEMPO && !(g->second && g->hidden != 0);
+    return w->chords > 0 && g->at >= w->first && g->state >= MUSIC_AT_BAR && g->state <= MUSIC_AT_CUT && !(g->second && g->hidden != 0);
 }
 
 /* The header has not told these yet, which are wished. */
@@ -240,7 +240,7 @@ static bool may_leave(const struct music_wishes *w, const struct music_grammar *
     int widest = densities[w->density].widest, from = g->part < 0 ? 0 : g->part;
     if (at_hole(g)) return true;
     if (owes_chord(w, g)) return false;
-    if (widest > 0 && g->part == lead(g) && g->pos + widest < music_metre_steps(g->metre)) return false;
+    if (widest > 0 && g->part == lead(g) && g->pos + widest < music_grammar_bar_steps(g)) return false;
     if (closes(w, g) && g->pos >= 0 && !closed(g)) return false;
     for (int p = from; p < to; p++)
         if (due(w, g) >> p & 1) return false;
@@ -254,7 +254,7 @@ static int hole_room(const struct music_grammar *g)
     for (int r = 0; r < g->runs; r++) {
         int from = g->run[r].first, to = from + g->run[r].bars;
         if (to <= g->at || (next >= 0 && from != next)) continue;
-        room += (to - (from > g->at ? from : g->at)) * music_metre_steps(g->run[r].metre);
+        room += (to - (from > g->at ? from : g->at)) * g->run[r].steps;
         next = to;
     }
     return room;
@@ -321,7 +321,7 @@ static bool metre_may_change(const struct music_wishes *w) { return w->metre < 0
 static bool fits(const struct music_wishes *w, const struct music_grammar *g, enum music_kind kind, int value)
 {
     bool head = g->parts == 0;
-    if ((kind == MUSIC_KEY || kind == MUSIC_TEMPO) && (g->state == MUSIC_AT_POS || g->state == MUSIC_AT_LATE_KEY)) return false;      /* files have late changes; wishes never */
+    if (kind >= MUSIC_METRE && kind <= MUSIC_TEMPO && (g->state == MUSIC_AT_POS || g->state == MUSIC_AT_LATE_KEY)) return false;      /* files have late changes; wishes never */
     switch (kind) {
     case MUSIC_METRE: return head ? w->metre < 0 || value == w->metre : metre_may_change(w);
     case MUSIC_KEY:
@@ -390,7 +390,7 @@ static int32_t next_line(const struct music_wishes *w, const struct music_gramma
     int widest = densities[w->density].widest, closest = densities[w->density].closest, from = g->part < 0 ? 0 : g->part;
     if (owes_chord(w, g)) return music_id(MUSIC_CHORD, music_chord_value(chord_of_bar(w, g)));
     if (at_hole(g)) return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
-    if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_metre_steps(g->metre)) return music_id(MUSIC_POS, g->pos + widest);
+    if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_grammar_bar_steps(g)) return music_id(MUSIC_POS, g->pos + widest);
     if (closes(w, g) && g->pos >= 0 && !closed(g)) return music_id(MUSIC_POS, g->pos + (closest > 0 ? closest : 1));
     unsigned set = due(w, g);
     if (bars_to_be(w, g) == 0) set |= owed(w, g);
@@ -442,13 +442,13 @@ static bool late(const struct music_wishes *w, const struct music_grammar *g, si
 static size_t margin(const struct music_wishes *w, const struct music_grammar *g)
 {
     int widest = densities[w->density].widest;
-    return MARGIN + (widest > 0 ? 3 * (size_t)((g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre)) / widest) : 0);
+    return MARGIN + (widest > 0 ? 3 * (size_t)(music_grammar_bar_steps(g) / widest) : 0);
 }
 
 /* Does the way home, with the margin, surely or really fit into the room? */
 static bool way_fits(const struct music_wishes *w, const struct music_grammar *g, size_t room)
 {
-    int widest = densities[w->density].widest, length = g->metre < 0 ? MUSIC_BAR_STEPS_MOST : music_metre_steps(g->metre);
+    int widest = densities[w->density].widest, length = music_grammar_bar_steps(g);
     size_t bars = (size_t)(bars_to_be(w, g) > g->bars ? bars_to_be(w, g) - g->bars : 1) + 1, line = widest > 0 ? 3 * (size_t)(length / widest + 1) : 0;
     if (g->hidden != 0 || g->holes > 0) bars += (size_t)(g->holes - g->filled) + (g->hidden != 0 ? bars : 0);
     size_t surely = 24 + 8 * MUSIC_PARTS_MOST + bars * (7 + line);      /* fast path: more than the way home ever takes */

@@ -76,4 +76,4 @@ print(f'grid notes back with pitch, onset, length and program: {share("grid back
 for name in ('tempo', 'metre', 'key'): print(f'{name} changes: {total[name]}, {total[name + " off"]} of them off the grid, {total[name + " behind"]} behind the last note; of the others back in their place: {share(name + " back", name + " on")}' +
                                              (f', within one class: {share("class back", "tempo on")}' if name == 'tempo' else ''))
 print('told by the program: ' + ', '.join(f'{k} {total[k]:.0f}' for k in ('notes_merged', 'notes_dropped', 'onsets_moved', 'lengths_changed', 'parts_merged', 'parts_dropped', 'tempos_moved', 'tempos_rounded', 'tempos_dropped',
-                                                                       'metres_moved', 'metres_changed', 'metres_dropped', 'bars_inserted', 'keys_moved', 'keys_dropped')))
+                                                                       'metres_moved', 'metres_changed', 'metres_dropped', 'keys_moved', 'keys_dropped')))
