@@ -11,7 +11,8 @@
  *
  * Native 32: a pattern is 2 x 2 pixels, 16 x 16 of them in the order of rows. Native 16, kept as doubled art of 32 x 32: a pattern
  * (a, b, a, b) is two native pixels side by side, 8 x 16 of them; all 625 pairs are in the codebook, so the pixels are
- * exact. The other patterns are for native 32 alone and have no index above 16. `red`, `green`, `blue` are differences of -20 … 20 from the master colour, so that the colours are exact as well, nearly always.
+ * exact. The other patterns are for native 32 alone and have no index above 16. `red`, `green`, `blue` are differences of -20 … 20 from
+ * the master colour, so that the colours are exact as well, nearly always.
  *
  * The encoder's own choice for native 32 takes at most 14 colours, so a sprite has at most 1 + 14 + 1 + 256 = 272 ids; the grammar and
  * wishes, such as a palette of 16, may send 16: 274 ids. Native 16 has at most 1 + 24 x 4 + 1 + 128 = 226.

@@ -4,8 +4,8 @@
  * entries as they are (common palettes are then exact); k-means places the rest, and each of those centres moves onto the
  * heaviest real colour of its cell.
  *
- * Patterns, of native 32, which uses no index above 14 by itself; pictures of native 16 need the 625 pairs alone: all pairs, then
- * the most frequent others; then rounds of exchange. In a round every patch adds its error to
+ * Patterns are learned from native 32 as it is encoded, so from indices up to 14 (docs/image-codes.md tells why not 16); native 16 needs the
+ * 625 pairs alone. All pairs, then the most frequent others; then rounds of exchange. In a round every patch adds its error to
  * the ideal pattern that is missing, and to the pattern it uses what the next best would cost more. Where a missing
  * pattern would save more than a present one is worth, they change places. A sprite's errors weigh 1 / (its own mean
  * error + SOFT), which is about the slope of PSNR: nearly exact sprites are made exact, hard ones do not eat the codebook. */
