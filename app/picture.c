@@ -155,7 +155,7 @@ bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_
     struct image_finish *f = &order->finish;
     struct codes_wishes *w = &order->wishes;
     bool prompt = ask->prompt != NULL && ask->prompt[0] != '\0';
-    int most = codes_colours_most(c->doubled) - (prompt ? MORE : 0);
+    int most = (c->doubled ? CODES_COLOURS_16 : CODES_ENCODED_MOST) - (prompt ? MORE : 0);     /* as the model has seen them */
     *order = (struct picture_order){0};
     if (!codes_has_palettes(codes))
         return error_set(error, ERROR_INPUT, "%s: the image codes of this model are convolutional and leave no pixel alone; a model with palette-first codes is wanted", ask->verb);
