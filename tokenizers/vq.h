@@ -20,7 +20,7 @@
 #include "outputs/sprite.h"
 #include "tokenizers/conv.h"
 
-enum { VQ_PATCH = 16, VQ_CODES = CONV_PLACES };
+enum { VQ_PATCH = 16, VQ_CODES = CONV_PLACES, VQ_ROUNDS = 8 };
 
 struct vq {
     int K;
