@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double GREY = 128.0 / 255;
+static const double GREY = VQ_GREY / 255.0;
 
 bool vq_init(struct vq *vq, int K, struct conv net, struct error *error)
 {

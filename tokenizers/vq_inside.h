@@ -9,6 +9,7 @@ enum {
     VQ_TRIALS = 4,                         /* pictures decoded together by vq_refine */
     VQ_GREY = 128
 };
+static const double VQ_ALPHA = 0.15;       /* the weight of alpha's error in the loss */
 
 /* Memory for the networks on `pictures` pictures: in x, out y (pictures, 256, 16). */
 struct vq_desk { float *x, *y, *dx, *dy, *kept, *scratch, *score; };
@@ -30,7 +31,7 @@ void vq_look_up(const struct vq *vq, const int32_t codes[VQ_CODES], float *e);
 void vq_correct(const struct vq *vq, const float *weights, int n, struct vq_desk *desk);
 
 /* Better codes for the patches x (256, 16): at most `rounds` rounds of trials, each of about VQ_TRIALS + 3 decodings. The painted picture's squared
- * error never grows. The desk is of VQ_TRIALS pictures. */
+ * error and its wrong alphas never grow. The desk is of VQ_TRIALS pictures. */
 void vq_refine(const struct vq *vq, const float *x, int rounds, int32_t codes[VQ_CODES], struct vq_desk *desk);
 
 /* The nearest of K codes for each of `rows` patches z; score (rows, K) is working memory. */

@@ -17,58 +17,64 @@
  *   which places   Those that promise most first. A place that was tried rests until one beside it has changed.
  *
  * A round is a decoding, a gradient, and TRIALS decodings as one batch. Its changes together stay only if the whole picture's error is less
- * than before: measured on bytes, as painted, as codes_loss does. So codes never get worse, and the same sprite gives the same codes. */
+ * than before, measured on bytes, as painted, as codes_loss does, and no more pixels have the wrong alpha. So codes never get worse, and the same
+ * sprite gives the same codes. */
 #include "core/simd.h"
 #include "tokenizers/vq_inside.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { TRIALS = VQ_TRIALS, APART = 3, NUMBERS = VQ_NUMBERS };
+enum { TRIALS = VQ_TRIALS, APART = 3 };
 static const float STEP = 0.5f;
-static const double ALPHA = 0.15;
+
+/* What a painted picture gets wrong, here or there. */
+struct loss { int64_t colour; int alpha; };   /* squared error of RGB bytes on mid-grey; pixels of wrong alpha */
 
 struct search {
     const struct vq *vq;
     const float *x;                          /* (256, 16) what is wanted */
     struct vq_desk *d;
     int32_t *codes;                          /* (256) */
-    int32_t error[VQ_CODES];                 /* of the picture as it is, a place */
+    struct loss loss[VQ_CODES];              /* of the picture as it is, a place */
     bool rests[VQ_CODES];
     int place[VQ_CODES], places;             /* to be changed in this round */
     int32_t trial[TRIALS][VQ_CODES];         /* codes to try there */
 };
 
-/* The squared errors of a painted picture, a place: bytes of RGB on mid-grey. */
-static void painted_error(const float *y, const float *x, int32_t error[VQ_CODES])
+static void painted_loss(const float *y, const float *x, struct loss loss[VQ_CODES])
 {
     for (int place = 0; place < VQ_CODES; place++) {
-        error[place] = 0;
+        loss[place] = (struct loss){0};
         for (int k = 0; k < 4; k++, y += 4, x += 4) {
             uint8_t is[4], wanted[4];
             vq_pixel(y, is), vq_pixel(x, wanted);
+            loss[place].alpha += is[3] != wanted[3];
             for (int d = 0; d < 3; d++) {
                 int e = (is[3] ? is[d] : VQ_GREY) - (wanted[3] ? wanted[d] : VQ_GREY);
-                error[place] += e * e;
+                loss[place].colour += e * e;
             }
         }
     }
 }
 
-static int64_t sum_of(const int32_t error[VQ_CODES])
+/* Better in colour and not worse in alpha: grey pixels may not come and go for nothing. */
+static bool is_less(struct loss a, struct loss b) { return a.colour < b.colour && a.alpha <= b.alpha; }
+
+static struct loss sum_of(const struct loss loss[VQ_CODES])
 {
-    int64_t sum = 0;
-    for (int i = 0; i < VQ_CODES; i++) sum += error[i];
+    struct loss sum = {0};
+    for (int i = 0; i < VQ_CODES; i++) sum.colour += loss[i].colour, sum.alpha += loss[i].alpha;
     return sum;
 }
 
-/* The error of a place and those around it. */
-static int64_t error_near(const int32_t error[VQ_CODES], int place)
+/* The loss of a place and those around it. */
+static struct loss loss_near(const struct loss loss[VQ_CODES], int place)
 {
-    int64_t sum = 0;
+    struct loss sum = {0};
     for (int i = 0; i < 9; i++) {
-        int row = place / CONV_SIDE + i / 3 - 1, column = place % CONV_SIDE + i % 3 - 1;
-        if (row >= 0 && row < CONV_SIDE && column >= 0 && column < CONV_SIDE) sum += error[row * CONV_SIDE + column];
+        int row = place / CONV_SIDE + i / 3 - 1, column = place % CONV_SIDE + i % 3 - 1, at = row * CONV_SIDE + column;
+        if (row >= 0 && row < CONV_SIDE && column >= 0 && column < CONV_SIDE) sum.colour += loss[at].colour, sum.alpha += loss[at].alpha;
     }
     return sum;
 }
@@ -88,17 +94,23 @@ VARIANTS static int best_other(const float *score, int K, int not_this)
     return best;
 }
 
-/* score (256, K) of all codes: less is better, differences are what the change is thought to save. Decodes; d->y and d->kept are of the picture as it is. */
+/* Decode the codes as they are: d->x, d->y and d->kept are of this picture, loss gets what it loses. */
+static void look(struct search *s, struct loss loss[VQ_CODES])
+{
+    vq_look_up(s->vq, s->codes, s->d->x);
+    vq_correct(s->vq, s->vq->decoder, 1, s->d);
+    painted_loss(s->d->y, s->x, loss);
+}
+
+/* d->score (256, K) of the picture just looked at: |t - e'|^2 of every code e' but for a constant of the place. */
 static void score_codes(struct search *s)
 {
     struct vq_desk *d = s->d;
     int32_t nearest[VQ_CODES];
-    float by = (float)(VQ_NUMBERS * 3 / 4 / (2 * 255.0 * 255)) / (2 * STEP);
-    vq_look_up(s->vq, s->codes, d->x);
-    vq_correct(s->vq, s->vq->decoder, 1, d);
-    (void)vq_error(d->y, s->x, ALPHA, d->dy);
+    float by = (float)(VQ_NUMBERS * 3 / 4 / (2 * 255.0 * 255)) / STEP;
+    (void)vq_error(d->y, s->x, VQ_ALPHA, d->dy);
     conv_backward(&s->vq->net, s->vq->decoder, 1, d->x, d->kept, d->dy, NULL, d->dx, d->scratch);
-    for (int i = 0; i < NUMBERS; i++) d->dx[i] = d->x[i] - 2 * by * (d->dx[i] + d->dy[i]);
+    for (int i = 0; i < VQ_NUMBERS; i++) d->dx[i] = d->x[i] - by * (d->dx[i] + d->dy[i]);    /* t: through the network and past it */
     vq_nearest(s->vq->code, s->vq->K, d->dx, VQ_CODES, nearest, d->score);
 }
 
@@ -110,7 +122,7 @@ static void choose(struct search *s)
     bool free[VQ_CODES];
     for (int i = 0; i < VQ_CODES; i++) {
         const float *score = s->d->score + (size_t)i * (size_t)K;
-        if ((free[i] = !s->rests[i] && error_near(s->error, i) > 0)) gain[i] = score[s->codes[i]] - score[best_other(score, K, s->codes[i])];
+        if ((free[i] = !s->rests[i] && loss_near(s->loss, i).colour > 0)) gain[i] = score[s->codes[i]] - score[best_other(score, K, s->codes[i])];
     }
     for (s->places = 0;; s->places++) {
         int best = -1;
@@ -127,53 +139,57 @@ static void choose(struct search *s)
     }
 }
 
-/* Decode the trials; codes gets the best one of each place, where it helps. Returns how many places changed. */
-static int try_codes(struct search *s)
+/* Decode the trials; codes gets the best one of each place, where it helps. */
+static void try_codes(struct search *s)
 {
     struct vq_desk *d = s->d;
-    int32_t codes[VQ_CODES], error[TRIALS][VQ_CODES];
-    int changes = 0;
+    struct loss loss[TRIALS][VQ_CODES];
+    int32_t codes[VQ_CODES];
     memcpy(codes, s->codes, sizeof codes);
     for (int t = 0; t < TRIALS; t++) {
         for (int i = 0; i < s->places; i++) codes[s->place[i]] = s->trial[t][s->place[i]];
-        vq_look_up(s->vq, codes, d->x + t * NUMBERS);
+        vq_look_up(s->vq, codes, d->x + t * VQ_NUMBERS);
     }
     vq_correct(s->vq, s->vq->decoder, TRIALS, d);
-    for (int t = 0; t < TRIALS; t++) painted_error(d->y + t * NUMBERS, s->x, error[t]);
+    for (int t = 0; t < TRIALS; t++) painted_loss(d->y + t * VQ_NUMBERS, s->x, loss[t]);
     for (int i = 0; i < s->places; i++) {
         int place = s->place[i];
-        int64_t least = error_near(s->error, place);
-        bool changed = false;
+        struct loss least = loss_near(s->loss, place);
         s->rests[place] = true;
         for (int t = 0; t < TRIALS; t++) {
-            int64_t now = error_near(error[t], place);
-            if (now < least) least = now, s->codes[place] = s->trial[t][place], changed = true;
+            struct loss now = loss_near(loss[t], place);
+            if (is_less(now, least)) least = now, s->codes[place] = s->trial[t][place];
         }
-        changes += changed;
     }
-    return changes;
+}
+
+/* What lies beside a change may be tried again. */
+static void wake(struct search *s, const int32_t before[VQ_CODES])
+{
+    for (int i = 0; i < s->places; i++)
+        for (int k = 0; s->codes[s->place[i]] != before[s->place[i]] && k < VQ_CODES; k++)
+            if (k != s->place[i] && are_within(k, s->place[i], 1)) s->rests[k] = false;
 }
 
 void vq_refine(const struct vq *vq, const float *x, int rounds, int32_t codes[VQ_CODES], struct vq_desk *d)
 {
     struct search s = {.vq = vq, .x = x, .d = d, .codes = codes};
-    int32_t before[VQ_CODES], error[VQ_CODES];
-    for (int round = 0; round <= rounds; round++) {
+    struct loss loss[VQ_CODES];
+    int32_t before[VQ_CODES];
+    look(&s, s.loss);
+    for (int round = 0; round < rounds; round++) {
         score_codes(&s);
-        painted_error(d->y, x, error);
-        if (round > 0 && sum_of(error) >= sum_of(s.error)) {                 /* together the changes did not help */
-            memcpy(codes, before, sizeof before);
-            if (round < rounds) score_codes(&s);
-        } else {
-            memcpy(s.error, error, sizeof error);
-            for (int i = 0; round > 0 && i < s.places; i++)
-                for (int k = 0; codes[s.place[i]] != before[s.place[i]] && k < VQ_CODES; k++)
-                    if (k != s.place[i] && are_within(k, s.place[i], 1)) s.rests[k] = false;
-        }
-        if (round == rounds) break;
         choose(&s);
-        memcpy(before, codes, sizeof before);
         if (s.places == 0) break;
-        (void)try_codes(&s);
+        memcpy(before, codes, sizeof before);
+        try_codes(&s);
+        look(&s, loss);
+        if (is_less(sum_of(loss), sum_of(s.loss))) {
+            wake(&s, before);
+            memcpy(s.loss, loss, sizeof loss);
+        } else {                                                 /* each helped its place, together they did not */
+            memcpy(codes, before, sizeof before);
+            look(&s, s.loss);
+        }
     }
 }
