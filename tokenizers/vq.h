@@ -8,7 +8,7 @@
  * choose codes that the decoder makes most of. Pixels are opaque from alpha 1/2 on.
  *
  * The nearest codes are a first guess: the encoder then tries others, decodes them, and keeps those that make the painted sprite more like the
- * one wanted (analysis by synthesis, vq_refine.c). VQ_ROUNDS says how long: 8 rounds take some 25 ms a sprite, 12 give 0.05 dB more.
+ * one wanted (analysis by synthesis, vq_refine.c). VQ_ROUNDS says how long: 8 rounds take some 30 ms a sprite, 12 give 0.05 dB more.
  *
  * Training (vq_train.c) minimises, averaged over pictures, log(d + 0.15 a + 10) + c |z - e|^2: d the squared error of RGB on mid-grey,
  * a that of alpha, in units of 1/255. The logarithm is what PSNR measures. Through the choice of a code the gradient goes straight (Bengio et al. 2013).
