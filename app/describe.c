@@ -1,11 +1,17 @@
-/* describe: a caption in words for a tune or a picture, the reverse of play and draw. */
+/* describe: a caption in words for a tune or a picture, the reverse of play and draw, and what can be measured beside it.
+ *
+ * The model may say "jig in G major" of a waltz in A minor. So its likeliest caption is held against the facts that it names: key, metre and
+ * instruments of a tune, the first colour of a picture. Where they contradict it, captions are drawn until one fits; where none does, the first is told. */
 #include "app/tune_show.h"
 #include "core/json.h"
+#include "modalities/colours.h"
+#include "modalities/music_chords.h"
+#include "modalities/music_words.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS_MOST = 40 };
+enum { WORDS_MOST = 40, TRIES = 24 };
 
 /* The payload as far as it fits in front of a caption: of a long tune its first bars. */
 struct first { struct ids ids; int32_t from; };
@@ -34,30 +40,122 @@ static bool payload_of(struct engine *e, const struct piece *piece, struct ids *
     return ok;
 }
 
+/* ---- the caption against the facts ---- */
+
+/* Does a part play an instrument of this one's family? */
+static bool plays_family(const struct score *s, int program)
+{
+    for (size_t p = 0; p < s->parts; p++)
+        if (program == MUSIC_DRUMS ? s->part[p].drums : !s->part[p].drums && s->part[p].program / 8 == program / 8) return true;
+    return false;
+}
+
+static bool tune_fits(const struct score *s, const char *caption, bool *fits, struct error *error)
+{
+    struct music_wishes w = MUSIC_WISHES_NONE;
+    struct bytes said = {0};
+    bool ok = music_words_find(caption, &w, &said, error);
+    int key = s->keys > 0 ? music_key_value(s->key[0].sharps, s->key[0].minor) : music_chords_key(s);
+    int metre = s->metres > 0 ? music_metre_value(s->metre[0].numerator, s->metre[0].denominator) : music_metre_value(4, 4);
+    *fits = (w.key < 0 || w.key == key) && (w.metre < 0 || w.metre == metre);
+    for (int p = 0; p < w.parts; p++) *fits = *fits && plays_family(s, w.program[p]);
+    bytes_free(&said);
+    return ok;
+}
+
+/* The caption of a picture; it names no instrument or key. */
+static bool picture_fits(const struct sprite *s, const char *caption, bool *fits, struct error *error)
+{
+    struct music_wishes w = MUSIC_WISHES_NONE;
+    struct bytes said = {0};
+    int number[3], n = colours_of_sprite(s, number), named = colours_first_named(caption);
+    bool ok = music_words_find(caption, &w, &said, error), seen = named < 0;
+    for (int i = 0; i < n; i++) seen = seen || number[i] == named;
+    *fits = seen && w.key < 0 && w.parts == 0;
+    bytes_free(&said);
+    return ok;
+}
+
+/* One caption into *words, behind the prompt's n ids. */
+static bool say(struct engine *e, const struct piece *piece, struct ids *prompt, size_t n, const struct generation *g, uint64_t number, struct bytes *words, bool *fits, struct error *error)
+{
+    prompt->n = n, words->n = 0;
+    return engine_words(e, prompt, SPECIAL_EOS, WORDS_MOST, g, number, words, error) &&
+           (piece->kind == MODALITY_MUSIC ? tune_fits(&piece->score, bytes_text(words), fits, error) : picture_fits(&piece->sprite, bytes_text(words), fits, error));
+}
+
+static bool find_caption(struct engine *e, const struct piece *piece, const struct generation *g, struct bytes *words, struct error *error)
+{
+    struct ids payload = {0}, prompt = {0};
+    struct bytes other = {0};
+    struct generation drawn = *g;                              /* a view */
+    bool fits = false, ok = payload_of(e, piece, &payload, error) && form_describe(&e->vocabulary, piece->kind, payload.id, payload.n, &prompt, error);
+    size_t n = prompt.n;
+    ok = ok && say(e, piece, &prompt, n, g, 0, words, &fits, error);
+    drawn.sampling.do_sample = true;
+    for (uint64_t i = 1; ok && !fits && i < TRIES; i++) {
+        ok = say(e, piece, &prompt, n, &drawn, i, &other, &fits, error);
+        if (fits) words->n = 0, ok = ok && bytes_append(words, other.data, other.n, error);
+    }
+    ids_free(&payload), ids_free(&prompt);
+    bytes_free(&other);
+    return ok;
+}
+
+/* ---- the facts ---- */
+
+static int count_colours(const struct sprite *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->width * s->height; i++) {
+        bool fresh = s->rgba[4 * i + 3] > 0;
+        for (int k = 0; fresh && k < i; k++) fresh = memcmp(s->rgba + 4 * k, s->rgba + 4 * i, 4) != 0;
+        n += fresh;
+    }
+    return n;
+}
+
+/* "16 x 16, 7 colours, mostly red, brown, 62 % opaque", or the same as JSON members. */
+static bool picture_facts(const struct sprite *s, bool json, struct bytes *out, struct error *error)
+{
+    int number[3], n = colours_of_sprite(s, number), opaque = 0, palette = count_colours(s), pixels = s->width * s->height, native = sprite_is_doubled(s) ? s->width / 2 : s->width;
+    struct bytes names = {0};
+    bool ok = true;
+    for (int i = 0; i < pixels; i++) opaque += s->rgba[4 * i + 3] > 0;
+    for (int i = 0; ok && i < n; i++) ok = bytes_printf(&names, error, json ? "%s\"%s\"" : "%s%s", i > 0 ? (json ? "," : ", ") : "", colours_name(number[i]));
+    if (json) ok = ok && bytes_printf(out, error, "\"size\":%d,\"palette\":%d,\"colours\":[%s],\"opaque\":%.4f", native, palette, names.n > 0 ? bytes_text(&names) : "", (double)opaque / pixels);
+    else ok = ok && bytes_printf(out, error, "%d x %d, %d colour%s%s%s, %.0f %% opaque", native, native, palette, palette == 1 ? "" : "s", n > 0 ? ", mostly " : "", n > 0 ? bytes_text(&names) : "", 100.0 * opaque / pixels);
+    bytes_free(&names);
+    return ok;
+}
+
+static bool tell(const char *path, const struct bytes *words, const struct bytes *facts, bool json, struct error *error)
+{
+    struct bytes line = {0};
+    if (!json) return printf("%s\n%s\n", bytes_text(words), bytes_text(facts)), true;
+    bool ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"caption\":", error) &&
+              json_quote(&line, bytes_text(words), words->n, error) && bytes_append_byte(&line, ',', error) && bytes_append(&line, facts->data, facts->n, error) && bytes_append_byte(&line, '}', error);
+    if (ok) puts(bytes_text(&line));
+    bytes_free(&line);
+    return ok;
+}
+
 static bool describe(struct engine *e, const char *path, struct error *error)
 {
     static const struct decoding_defaults defaults = {.temperature = 0.7, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = false};
     struct piece piece = {0};
-    struct ids payload = {0}, prompt = {0};
-    struct bytes words = {0}, line = {0}, facts = {0};
+    struct bytes words = {0}, facts = {0};
     struct generation g = {0};
-    bool ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
+    bool json = e->a->option[OPTION_JSON].given, ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
     if (ok && piece.kind == MODALITY_TEXT) ok = error_set(error, ERROR_INPUT, "%s: a text; a .mid or .png is wanted", path);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(e->a);
-    ok = ok && payload_of(e, &piece, &payload, error) && form_describe(&e->vocabulary, piece.kind, payload.id, payload.n, &prompt, error) &&
-         engine_words(e, &prompt, SPECIAL_EOS, WORDS_MOST, &g, 0, &words, error);
-    bool tune = ok && piece.kind == MODALITY_MUSIC, json = e->a->option[OPTION_JSON].given;
-    if (tune) ok = show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error);
-    if (ok && !json) printf("%s\n", bytes_text(&words));
-    if (ok && !json && tune) printf("%s\n", bytes_text(&facts)), show_preview(e->a, &piece.score);
-    if (ok && tune) ok = show_play(e->a, &piece, error);
-    if (ok && json) {
-        ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"caption\":", error) &&
-             json_quote(&line, bytes_text(&words), words.n, error) && (!tune || (bytes_append_byte(&line, ',', error) && bytes_append(&line, facts.data, facts.n, error))) && bytes_append_byte(&line, '}', error);
-        if (ok) puts(bytes_text(&line));
-    }
-    bytes_free(&words), bytes_free(&line), bytes_free(&facts);
-    ids_free(&payload), ids_free(&prompt);
+    ok = ok && find_caption(e, &piece, &g, &words, error);
+    bool tune = ok && piece.kind == MODALITY_MUSIC;
+    ok = ok && (tune ? show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error) : picture_facts(&piece.sprite, json, &facts, error));
+    ok = ok && tell(path, &words, &facts, json, error);
+    if (tune && ok && !json) show_preview(e->a, &piece.score);
+    if (tune && ok) ok = show_play(e->a, &piece, error);
+    bytes_free(&words), bytes_free(&facts);
     generation_free(&g);
     piece_free(&piece);
     return ok;

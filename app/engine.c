@@ -268,8 +268,8 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
 static bool sample_palettes(struct engine *e, const struct engine_order *first, struct generate_request *q, int n, int length, struct ids **made, struct ids *out, struct error *error)
 {
     struct session *session = session_start_on(&e->model, e->packed, generate_sequences(first->options, n), length, e->runner.pool, error);
-    size_t most = CODES_IDS_MOST + 2;
-    for (int i = 0; i < n; i++) q[i].last = q[i].prompt_n + CODES_PALETTE_MOST;
+    size_t most = CODES_IDS_MOST + 2, palette = first->picture->wishes.size == 32 ? CODES_PALETTE_32 : CODES_PALETTE_MOST;
+    for (int i = 0; i < n; i++) q[i].last = q[i].prompt_n + palette;
     bool ok = session != NULL && generate(session, q, n, &e->scratch, made, error);
     session_stop(session);
     for (int i = 0; i < n; i++) {

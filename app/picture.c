@@ -64,7 +64,8 @@ bool picture_wishes(const struct arguments *a, const struct codes *codes, struct
     if (f->background && !palette_has(&palette, f->ground))
         return error_set(error, ERROR_USAGE, "--background: %.20s is not in %.200s; a colour of the palette is wanted", ground, a->option[OPTION_PALETTE].text);
     if (!codes_wishes_palette(codes, w, (const uint8_t (*)[3])palette.rgb, palette.n, error)) return false;
-    int limit = w->limit > 0 ? w->limit : CODES_COLOURS_MOST;
+    if (w->limit == 0 && w->colours > CODES_COLOURS_32) w->limit = CODES_COLOURS_32;      /* in native 16 too */
+    int limit = w->limit > 0 ? w->limit : CODES_COLOURS_32;
     w->least = w->colours < limit ? w->colours : limit;        /* else a single colour would often be the likeliest choice */
     return codes_wishes_check(codes, w, error);
 }
@@ -154,11 +155,12 @@ bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_
     struct image_finish *f = &order->finish;
     struct codes_wishes *w = &order->wishes;
     bool prompt = ask->prompt != NULL && ask->prompt[0] != '\0';
+    int most = (c->doubled ? CODES_COLOURS_16 : CODES_ENCODED_MOST) - (prompt ? MORE : 0);     /* as the model has seen them */
     *order = (struct picture_order){0};
     if (!codes_has_palettes(codes))
         return error_set(error, ERROR_INPUT, "%s: the image codes of this model are convolutional and leave no pixel alone; a model with palette-first codes is wanted", ask->verb);
     stays_of(c, keep, stays);
-    if (!codes_wishes_sprite(codes, w, &c->full, stays, prompt ? CODES_COLOURS_MOST - MORE : CODES_COLOURS_MOST, want, error)) return false;
+    if (!codes_wishes_sprite(codes, w, &c->full, stays, most, want, error)) return false;
     w->size = c->doubled ? 16 : 32;
     if (prompt && !add_colours(e, ask, w, error)) return false;
     w->only = w->colours > 0;

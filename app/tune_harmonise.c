@@ -2,7 +2,7 @@
  *
  * The new parts are holes of a piece in the form that training taught (docs/music-tokens.md): the tune in the first pass, each bar with its chord,
  * then the new parts in the second. Long tunes go in windows; a window goes on from the last bars of the one before. Chords are those of --chords,
- * else found by rule; they are told and obeyed at strong positions. A part that nobody named keeps to the range of accompaniments. */
+ * else found by rule; they are told and obeyed at strong positions, where instruments that play chords play all their tones. A part that nobody named keeps to the range of accompaniments. */
 #include "app/tune.h"
 #include "core/mem.h"
 #include "modalities/music_chords.h"
@@ -63,7 +63,7 @@ static bool harmonise_some(const struct harmony *h, int first, int before, int b
     struct tune *t = h->t;
     struct piece piece = {0};
     struct music_wishes w = t->wishes;
-    w.first = before, w.bars = before + bars;
+    w.first = before, w.bars = before + bars, w.full = true;
     for (w.chords = 0; w.chords < bars; w.chords++) w.chord[w.chords] = h->pitches[first + w.chords];
     if (t->wishes.parts == 0 && w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
     bool ok = tune_complete(t, open, CANDIDATES, &w, &piece, error);

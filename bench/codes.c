@@ -1,6 +1,7 @@
 /* Image codes: what a codebook learned from the train split of PIXELART (else ../shared/data/pixelart) loses on its test split. The measure is that of
  * codes.h: PSNR of each picture on mid-grey, at most 60 dB; "aggregate" is the PSNR of the mean squared error. CODES names a vq.safetensors that is
- * measured instead of a new one; VQ_STEPS=N learns the convolutional codes in N steps and writes them to CODES_OUT, if that is set. */
+ * measured instead of a new one; VQ_STEPS=N learns the convolutional codes in N steps (VQ_CHANNELS: of another width) and writes them to CODES_OUT, if
+ * that is set. "ms each" is one thread's processor time of encoding (and of decoding once, to measure). */
 #include "bench/bench.h"
 #include "core/mem.h"
 #include "modalities/dataset.h"
@@ -10,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-struct sums { double psnr, mse; int n, exact, wrong_alpha; size_t ids, longest; };
+enum { USED_MOST = 2000 };
 
-static void add(struct sums *s, const struct codes_loss *loss, size_t ids)
+struct sums { double psnr, mse, seconds; int n, exact, wrong_alpha; size_t ids, longest; };
+
+static void add(struct sums *s, const struct codes_loss *loss, size_t ids, double seconds)
 {
-    s->psnr += loss->psnr, s->mse += loss->mse, s->exact += loss->exact, s->wrong_alpha += loss->wrong_alpha, s->ids += ids, s->n++;
+    s->seconds += seconds, s->psnr += loss->psnr, s->mse += loss->mse, s->exact += loss->exact, s->wrong_alpha += loss->wrong_alpha, s->ids += ids, s->n++;
     if (ids > s->longest) s->longest = ids;
 }
 
@@ -23,8 +27,8 @@ static void tell(const char *name, const struct sums *s)
 {
     if (s->n == 0) return;
     double n = s->n;
-    printf("%-10s %5d sprites: PSNR mean %.2f dB, aggregate %.2f dB; exact %.1f %%, alpha %.3f %%; ids mean %.1f, most %zu\n", name, s->n, s->psnr / n,
-           10 * log10(255.0 * 255.0 / fmax(s->mse / n, 1e-9)), 100 * s->exact / n, 100 - 100 * s->wrong_alpha / (n * SPRITE_PIXELS), (double)s->ids / n, s->longest);
+    printf("%-10s %5d sprites: PSNR mean %.2f dB, aggregate %.2f dB; exact %.1f %%, alpha %.3f %%; ids mean %.1f, most %zu; %.1f ms each\n", name, s->n, s->psnr / n,
+           10 * log10(255.0 * 255.0 / fmax(s->mse / n, 1e-9)), 100 * s->exact / n, 100 - 100 * s->wrong_alpha / (n * SPRITE_PIXELS), (double)s->ids / n, s->longest, 1000 * s->seconds / n);
 }
 
 /* Sprites of a split; the caller frees each and the list. */
@@ -39,6 +43,13 @@ static size_t read_split(const struct dataset *d, enum split split, struct sprit
     return n;
 }
 
+static double processor_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static bool measure(const struct codes *c, const struct sprite *sprites, size_t n, struct error *error)
 {
     struct sums all = {0}, native[2] = {{0}};
@@ -46,29 +57,32 @@ static bool measure(const struct codes *c, const struct sprite *sprites, size_t 
     struct codes_loss loss;
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++) {
+        double begin = processor_time();
         ids.n = 0;
         ok = codes_encode(c, &sprites[i], &ids, &loss, error);
-        if (ok) add(&all, &loss, ids.n), add(&native[ids.id[0]], &loss, ids.n);
+        double seconds = processor_time() - begin;
+        if (ok) add(&all, &loss, ids.n, seconds), add(&native[ids.id[0]], &loss, ids.n, seconds);
     }
     if (ok) tell("all", &all), tell("native 32", &native[0]), tell("native 16", &native[1]);
     ids_free(&ids);
     return ok;
 }
 
-/* The share of the ids that encoding these sprites uses (holes are not for encoding). */
+/* The share of the ids that encoding these sprites, at most USED_MOST evenly spread, uses (holes are not for encoding). */
 static bool used(const struct codes *c, const struct sprite *sprites, size_t n, struct error *error)
 {
     int size = codes_vocabulary(c), count = 0;
+    size_t sample = n < USED_MOST ? n : USED_MOST;
     struct ids ids = {0};
     uint8_t *seen = mem_alloc((size_t)size, 1, error);
     bool ok = seen != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
+    for (size_t i = 0; ok && i < sample; i++) {
         ids.n = 0;
-        ok = codes_encode(c, &sprites[i], &ids, NULL, error);
+        ok = codes_encode(c, &sprites[i * n / sample], &ids, NULL, error);
         for (size_t k = 0; ok && k < ids.n; k++) seen[ids.id[k]] = 1;
     }
     for (int i = 0; ok && i < size; i++) count += seen[i];
-    if (ok) printf("%-10s %d of %d ids are used by the train split (%.1f %%)\n", "codes", count, size, 100.0 * count / size);
+    if (ok) printf("%-10s %d of %d ids are used by %zu sprites of the train split (%.1f %%)\n", "codes", count, size, sample, 100.0 * count / size);
     mem_free(seen);
     ids_free(&ids);
     return ok;

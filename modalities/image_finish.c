@@ -181,7 +181,7 @@ bool image_finish_read(const cJSON *object, struct image_finish *f, struct error
         ok = ok && f->colours < CODES_COLOURS_MOST && cJSON_IsString(item) && image_colour(item->valuestring, f->colour[f->colours]);
         if (ok) f->colours++;
     }
-    if (!ok) error_set(error, ERROR_INPUT, "recipe: \"palette\" holds something that is no colour; at most 16 such as \"#102030\" are wanted");
+    if (!ok) error_set(error, ERROR_INPUT, "recipe: \"palette\" holds something that is no colour; at most %d such as \"#102030\" are wanted", CODES_COLOURS_MOST);
     if (ok && ground != NULL && !(cJSON_IsString(ground) && image_colour(ground->valuestring, f->ground)))
         ok = error_set(error, ERROR_INPUT, "recipe: \"background\" is no colour; one such as \"#102030\" is wanted");
     ok = ok && (kept == NULL || read_kept(kept, f, error));

@@ -10,7 +10,7 @@ mkdir works
 "$program" play -s 1 -n 8 --max-new-tokens 300 -o works/ >/dev/null 2>&1
 "$program" write "Once upon a time" -s 1 -n 12 -o works/ >/dev/null 2>&1
 train() {
-    "$program" train --data works --preset tiny --vocabulary 400 --patterns 320 --palette-colours 64 --batch 2048 --micro 512 --threads 2 \
+    "$program" train --data works --preset tiny --vocabulary 400 --patterns 640 --palette-colours 64 --batch 2048 --micro 512 --threads 2 \
         --steps 600 --save-every 5 --valid-every 40 --quiet "$@" 2>/dev/null
 }
 train --out straight

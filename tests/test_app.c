@@ -86,7 +86,7 @@ static void make_works(void)
     bytes_free(&text), bytes_free(&ideas);
 }
 
-#define TRAIN "$T train --data works --data ideas.jsonl=0.5 --preset tiny --vocabulary 400 --patterns 320 --palette-colours 32 --batch 2048 --micro 512 --threads 2 " \
+#define TRAIN "$T train --data works --data ideas.jsonl=0.5 --preset tiny --vocabulary 400 --patterns 640 --palette-colours 32 --batch 2048 --micro 512 --threads 2 " \
               "--warmup 2 --decay 4 --valid-every 5 --learning-rate 0.01 --quiet "
 
 /* Broken files for the table of wrong uses. */

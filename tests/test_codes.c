@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/random.h"
+#include "core/safetensors.h"
 #include "modalities/dataset.h"
 #include "outputs/png.h"
 #include "tests/suite.h"
@@ -35,7 +36,7 @@ static void load(void)
 {
     struct error error = {0};
     struct sprite s[BLOBS];
-    struct codes_options options = {.colours = 400, .patterns = 700, .seed = 1};
+    struct codes_options options = {.colours = 400, .patterns = 1036, .seed = 1};
     for (uint64_t i = 0; i < BLOBS; i++) blob(i, 3 + (int)(i % 9), false, i % 2, &s[i]);
     ck_assert_msg(codes_train(s, BLOBS, &options, NULL, NULL, &codes, &error), "%s", error.text);
     for (int i = 0; i < BLOBS; i++) sprite_free(&s[i]);
@@ -128,14 +129,14 @@ START_TEST(every_allowed_list_is_a_picture)
             ck_assert(codes_grammar_advance(codes, &g, id) && ids_append(&ids, id, &error));
         }
         ck_assert_msg(codes_decode(codes, ids.id, ids.n, &s, &native, &error), "%s", error.text);
-        for (int i = 0; i < SPRITE_PIXELS; i++) {                /* hard alpha, at most 16 colours */
+        for (int i = 0; i < SPRITE_PIXELS; i++) {                /* hard alpha, at most 16 or 24 colours */
             const uint8_t *p = s.rgba + 4 * i;
             ck_assert(p[3] == 255 || (p[3] == 0 && p[0] == 0));
             bool first = p[3] == 255;
             for (int k = 0; first && k < i; k++) first = memcmp(s.rgba + 4 * k, p, 4) != 0;
             colours += first;
         }
-        ck_assert_int_le(colours, CODES_COLOURS_MOST);
+        ck_assert_int_le(colours, native == 16 ? 24 : 16);
         if (native == 16) ck_assert(sprite_is_doubled(&s));
         ck_assert(!codes_decode(codes, ids.id, ids.n - 1, &(struct sprite){0}, NULL, &(struct error){0}));
         sprite_free(&s);
@@ -147,16 +148,16 @@ END_TEST
 
 /* ---- native 16 ---- */
 
-/* Colours that are nowhere in the master palette come back exactly, as long as there are at most 16 and masters in reach. */
+/* Colours that are nowhere in the master palette come back exactly, as long as there are at most 24 and masters in reach. */
 START_TEST(native_16_is_exact)
 {
     struct error error = {0};
     struct ids ids = {0};
-    int exact = 0, steps = 0;
+    int exact = 0, steps = 0, most = 0;
     for (uint64_t i = 0; i < 200; i++) {
         struct sprite s;
         struct codes_loss loss;
-        blob(i % BLOBS, 3 + (int)(i % BLOBS % 9), false, true, &s);
+        blob(i % BLOBS, 3 + (int)(i % 22), false, true, &s);
         for (int k = 0; k < SPRITE_PIXELS; k++)                  /* a little off the pool */
             for (int d = 0; d < 3 && s.rgba[4 * k + 3]; d++) s.rgba[4 * k + d] = (uint8_t)(s.rgba[4 * k + d] ^ (i % 8));
         ids.n = 0;
@@ -164,33 +165,61 @@ START_TEST(native_16_is_exact)
         ck_assert_int_eq(ids.id[0], 1);
         ck_assert_int_eq(loss.wrong_alpha, 0);
         ck_assert_int_eq(loss.colours_kept, loss.colours_in > 0 ? loss.colours_in : 1);
-        ck_assert_int_le((int)ids.n, 194);
+        ck_assert_int_le((int)ids.n, 226);
         ck_assert_int_ge((int)ids.n, 1 + loss.colours_kept + 1 + 128);
         ck_assert_msg(loss.psnr > 24, "sprite %d: %.1f dB", (int)i, loss.psnr);
+        if (loss.exact && loss.colours_in > most) most = loss.colours_in;
         exact += loss.exact, steps += ids.n > (size_t)(1 + loss.colours_kept + 1 + 128);
         sprite_free(&s);
     }
-    ck_assert_msg(exact > 190, "%d of 200 are exact", exact);
+    ck_assert_msg(exact > 160, "%d of 200 are exact", exact);    /* the others have colours that no master of this small palette reaches */
     ck_assert_int_gt(steps, 150);
+    ck_assert_int_ge(most, 22);
     ids_free(&ids);
 }
 END_TEST
 
-START_TEST(many_colours_become_sixteen)
+START_TEST(many_colours_become_twenty_four)
 {
     struct error error = {0};
     struct ids ids = {0};
     for (uint64_t i = 0; i < 30; i++) {
         struct sprite s;
         struct codes_loss loss;
-        blob(i, 17 + (int)(i % 60), true, true, &s);
+        blob(i, 80 + (int)(i % 60), true, true, &s);
         ids.n = 0;
         ck_assert(codes_encode(codes, &s, &ids, &loss, &error));
-        ck_assert(!loss.exact && loss.colours_in > 16 && loss.colours_kept == 16);
+        ck_assert(!loss.exact && loss.colours_in > 24 && loss.colours_kept == 24);
         ck_assert_int_eq(loss.wrong_alpha, 0);
-        ck_assert_double_gt(loss.psnr, 15);                      /* random colours: 16 for up to 76 */
+        ck_assert_double_gt(loss.psnr, 15);                      /* random colours: 24 for many */
         sprite_free(&s);
     }
+    ids_free(&ids);
+}
+END_TEST
+
+/* ---- native 32 ---- */
+
+/* The encoder's own choice leaves room for two colours of the sixteen that may be sent. */
+START_TEST(native_32_takes_at_most_272_ids)
+{
+    struct error error = {0};
+    struct ids ids = {0};
+    int full = 0;
+    for (uint64_t i = 0; i < 60; i++) {
+        struct sprite s;
+        struct codes_loss loss;
+        blob(i, 8 + (int)(i % 60), i % 2, false, &s);
+        ids.n = 0;
+        ck_assert(codes_encode(codes, &s, &ids, &loss, &error));
+        ck_assert_int_eq(ids.id[0], 0);
+        ck_assert_int_eq(loss.wrong_alpha, 0);
+        ck_assert_int_le(loss.colours_kept, 14);
+        ck_assert_uint_eq(ids.n, 1 + (size_t)loss.colours_kept + 1 + 256);
+        full += ids.n == 272;
+        sprite_free(&s);
+    }
+    ck_assert_int_gt(full, 30);
     ids_free(&ids);
 }
 END_TEST
@@ -267,12 +296,13 @@ static void random_wishes(uint64_t seed, struct codes_wishes *w)
     struct error error = {0};
     uint8_t rgb[40][3];
     int n = 1 + (int)random_below(seed, 1, 0, 40);
-    *w = (struct codes_wishes){.size = (int)random_below(seed, 1, 1, 3) * 16, .limit = (int)random_below(seed, 1, 2, 17), .dark = random_below(seed, 1, 3, 2),
+    int size = (int)random_below(seed, 1, 1, 3) * 16, most = size == 16 ? 24 : 16;
+    *w = (struct codes_wishes){.size = size, .limit = (int)random_below(seed, 1, 2, (uint64_t)most + 1), .dark = random_below(seed, 1, 3, 2),
         .symmetric = random_below(seed, 1, 4, 2), .tile_x = random_below(seed, 1, 5, 2), .tile_y = random_below(seed, 1, 6, 2), .only = random_below(seed, 1, 7, 2), .grounded = random_below(seed, 1, 9, 2)};
     for (uint64_t d = 0; d < 3; d++) w->ground[d] = (uint8_t)random_below(seed, 1, 10 + d, 256);
     for (int i = 0; i < 3 * n; i++) rgb[i / 3][i % 3] = (uint8_t)random_below(seed, 2, (uint64_t)i, 256);
     if (w->only) ck_assert_msg(codes_wishes_palette(codes, w, (const uint8_t (*)[3])rgb, n, &error), "%s", error.text);
-    if (w->only && random_below(seed, 1, 8, 2)) w->least = w->limit > 0 && w->limit < w->colours ? w->limit : w->colours < 16 ? w->colours : 16;
+    if (w->only && random_below(seed, 1, 8, 2)) w->least = w->limit > 0 && w->limit < w->colours ? w->limit : w->colours < most ? w->colours : most;
     ck_assert_msg(codes_wishes_check(codes, w, &error), "%s", error.text);
 }
 
@@ -348,7 +378,7 @@ START_TEST(wanted_pixels_stay)
     int wrong = 0, pairs = 0, kept = 0, changed = 0;
     for (uint64_t seed = 0; seed < 40; seed++) {
         struct sprite s, t;
-        struct codes_wishes w = {0}, none = {.size = seed % 2 ? 16 : 32, .limit = 12};
+        struct codes_wishes w = {0}, none = {.size = seed % 2 ? 16 : 32, .limit = seed % 2 ? 24 : 12};
         uint8_t colours[CODES_COLOURS_MOST][3];
         ck_assert(walk(&none, 100 + seed, &ids, allowed));       /* a picture, in colours that are not those of the master palette */
         for (int i = 0; i < CODES_COLOURS_MOST; i++) {
@@ -482,6 +512,83 @@ START_TEST(wishes_go_through_holes)
 }
 END_TEST
 
+static int sent_by(const struct codes_wishes *w, uint64_t seed, struct ids *ids, uint8_t *allowed)
+{
+    uint8_t exact[CODES_COLOURS_MOST][3];
+    ck_assert(walk(w, seed, ids, allowed));
+    return codes_wishes_exact(codes, w, ids->id, ids->n, exact);
+}
+
+/* A palette of sixteen goes into native 32 as a whole, one of twenty-four into native 16 alone; without wishes for a size sixteen are the most. */
+START_TEST(palettes_are_as_large_as_the_size_allows)
+{
+    struct error error = {0};
+    struct ids ids = {0};
+    uint8_t *allowed = mem_alloc((size_t)codes_vocabulary(codes), 1, &error), rgb[24][3], keep[SPRITE_PIXELS] = {0}, exact[CODES_COLOURS_MOST][3];
+    int16_t want[SPRITE_PIXELS];
+    for (int i = 0; i < 24; i++)
+        for (int d = 0; d < 3; d++) rgb[i][d] = (uint8_t)random_below(4, (uint64_t)i, (uint64_t)d, 256);
+    struct codes_wishes w = {.size = 32, .only = true, .least = 16}, large = {.size = 16, .only = true, .least = 24}, musts = {0};
+    ck_assert(codes_wishes_palette(codes, &w, (const uint8_t (*)[3])rgb, 16, &error) && codes_wishes_palette(codes, &large, (const uint8_t (*)[3])rgb, 24, &error));
+    ck_assert(codes_wishes_check(codes, &w, &error) && codes_wishes_check(codes, &large, &error));
+    ck_assert_int_eq(sent_by(&w, 1, &ids, allowed), 16);
+    ck_assert_uint_eq(ids.n, CODES_IDS_MOST);
+    ck_assert_int_eq(sent_by(&large, 1, &ids, allowed), 24);
+    for (int i = 0; i < 24; i++) large.colour[i].must = true;
+    large.least = 0;
+    ck_assert(codes_wishes_check(codes, &large, &error));
+    for (large.size = 0; large.size <= 32; large.size += 32) {
+        ck_assert(!codes_wishes_check(codes, &large, &error));
+        ck_assert_msg(strstr(error.text, "24 colours must stay, but at most 16 are allowed") != NULL, "%s", error.text);
+        error_clear(&error);
+    }
+    struct sprite s = stripes((const uint8_t (*)[3])rgb, 16), back;      /* in its own colours: all sixteen, which its encoding alone would not take */
+    ids.n = 0;
+    ck_assert(codes_wishes_sprite(codes, &musts, &s, keep, CODES_COLOURS_32, want, &error) && codes_encode_in(codes, &s, &musts, &ids, &error));
+    ck_assert_int_eq(musts.colours, 16);
+    ck_assert_uint_eq(ids.n, 274);
+    ck_assert_int_eq(codes_wishes_exact(codes, &musts, ids.id, ids.n, exact), 16);
+    ck_assert(codes_decode_exact(codes, ids.id, ids.n, (const uint8_t (*)[3])exact, 16, &back, NULL, &error));
+    ck_assert_mem_eq(back.rgba, s.rgba, 4 * SPRITE_PIXELS);
+    sprite_free(&s), sprite_free(&back);
+    mem_free(allowed);
+    ids_free(&ids);
+}
+END_TEST
+
+/* A codebook of some colours, all pairs of indices below `indices`, and one more pattern. */
+static void write_codebook(const char *path, int indices, const uint8_t more[4])
+{
+    uint8_t colours[20][3], patterns[25 * 25 + 1][4];
+    int n = 0;
+    struct error error = {0};
+    for (int i = 0; i < 20; i++) memset(colours[i], 10 * i, 3);
+    for (int i = 0; i < indices * indices; i++, n++) patterns[n][0] = patterns[n][2] = (uint8_t)(i / indices), patterns[n][1] = patterns[n][3] = (uint8_t)(i % indices);
+    memcpy(patterns[n++], more, 4);
+    const struct tensor tensors[] = {{.name = "colours", .type = TENSOR_U8, .rank = 2, .shape = {20, 3}, .data = colours, .bytes = sizeof colours},
+        {.name = "patterns", .type = TENSOR_U8, .rank = 2, .shape = {n, 4}, .data = patterns, .bytes = 4 * (size_t)n}};
+    static const char *const metadata[] = {"codec", "palette-first 2x2", "version", "2", NULL};
+    ck_assert_msg(safetensors_write(path, tensors, 2, metadata, &error), "%s", error.text);
+}
+
+/* What does not suit is refused with a message that tells why; files from before native 16 had 24 colours lack pairs. */
+static void books_are_checked(const char *path)
+{
+    static const struct { int indices; uint8_t more[4]; const char *message; } books[] = {
+        {25, {1, 2, 2, 1}, NULL}, {25, {16, 16, 1, 1}, NULL},
+        {17, {1, 2, 2, 1}, "the pattern 0 17/0 17 is missing; all 625 pairs are wanted (models of older versions are to be trained anew)"},
+        {24, {1, 2, 2, 1}, "the pattern 0 24/0 24 is missing"}, {25, {1, 2, 17, 1}, "pattern 625 has index 17; 0 to 16 is wanted"},
+        {25, {25, 1, 25, 1}, "pattern 625 has index 25; 0 to 24 is wanted"}, {17, {255, 255, 255, 255}, "pattern 289 has index 255"}};
+    for (size_t i = 0; i < sizeof books / sizeof *books; i++) {
+        struct codes *book = NULL;
+        struct error error = {0};
+        write_codebook(path, books[i].indices, books[i].more);
+        bool ok = codes_load(path, &book, &error);
+        ck_assert_msg(ok == (books[i].message == NULL) && (ok || strstr(error.text, books[i].message) != NULL), "book %d: %s", (int)i, error.text);
+        codes_free(book);
+    }
+}
+
 START_TEST(files_come_back_and_old_ones_are_refused)
 {
     struct error error = {0};
@@ -503,6 +610,7 @@ START_TEST(files_come_back_and_old_ones_are_refused)
     version[11] = '1';
     ck_assert(file_write(path, data.data, data.n, &error) && !codes_load(path, &back, &error));
     ck_assert_msg(strstr(error.text, "version 1; 2 is wanted") != NULL, "%s", error.text);
+    books_are_checked(path);
     ck_assert_int_eq(unlink(path), 0);
     bytes_free(&data);
     ids_free(&a), ids_free(&b);
@@ -514,7 +622,7 @@ START_TEST(names_are_all_different)
 {
     int n = codes_vocabulary(codes);
     char name[CODES_NAME_MOST], other[CODES_NAME_MOST];
-    ck_assert_int_eq(n, 2 + 400 + 1 + 700 + 3 * 41 + 2);
+    ck_assert_int_eq(n, 2 + 400 + 1 + 1036 + 3 * 41 + 2);
     for (int i = 0; i < n; i++)
         for (int k = i + 1; k < n; k++) ck_assert_str_ne(codes_name(codes, i, name), codes_name(codes, k, other));
     ck_assert_str_eq(codes_name(codes, n - 125, name), "red -20");
@@ -543,13 +651,13 @@ START_TEST(test_sprites_come_back)
         ck_assert(modality_read_file(d.items[i].path, &piece, &error) && codes_encode(shipped, &piece.sprite, &ids, &loss, &error));
         ck_assert_int_eq(loss.wrong_alpha, 0);
         sum[ids.id[0]] += loss.psnr, n[ids.id[0]]++;
-        ck_assert_int_le((int)ids.n, ids.id[0] == 1 ? 194 : 274);
+        ck_assert_int_le((int)ids.n, ids.id[0] == 1 ? 226 : 272);
         exact += ids.id[0] == 1 && loss.exact;
         piece_free(&piece);
     }
     ck_assert_int_gt(n[0] + n[1], 400);
-    ck_assert_msg(sum[0] / n[0] >= 29 && sum[1] / n[1] >= 54.5, "mean PSNR %.2f dB of native 32 and %.2f dB of 16; 29 and 54.5 are wanted", sum[0] / n[0], sum[1] / n[1]);
-    ck_assert_msg(4 * exact >= 3 * n[1], "%d of %d sprites of native 16 are exact; three in four are wanted", exact, n[1]);
+    ck_assert_msg(sum[0] / n[0] >= 29.7 && sum[1] / n[1] >= 55.3, "mean PSNR %.2f dB of native 32 and %.2f dB of 16; 29.7 and 55.3 are wanted", sum[0] / n[0], sum[1] / n[1]);
+    ck_assert_msg(100 * exact >= 77 * n[1], "%d of %d sprites of native 16 are exact; 77 %% are wanted", exact, n[1]);
     codes_free(shipped);
     ids_free(&ids);
     dataset_free(&d);
@@ -566,9 +674,11 @@ int main(void)
     tcase_add_test(all, pictures_are_fitted);
     tcase_add_test(all, every_allowed_list_is_a_picture);
     tcase_add_test(all, native_16_is_exact);
-    tcase_add_test(all, many_colours_become_sixteen);
+    tcase_add_test(all, many_colours_become_twenty_four);
+    tcase_add_test(all, native_32_takes_at_most_272_ids);
     tcase_add_test(all, holes_hold_what_was_left_out);
     tcase_add_test(all, wishes_go_through_holes);
+    tcase_add_test(all, palettes_are_as_large_as_the_size_allows);
     tcase_add_test(all, files_come_back_and_old_ones_are_refused);
     tcase_add_test(all, names_are_all_different);
     tcase_add_test(all, wishes_are_obeyed_whatever_is_drawn);

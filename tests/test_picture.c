@@ -324,6 +324,22 @@ START_TEST(large_pictures_are_fitted_with_a_word)
 }
 END_TEST
 
+/* The caption names no colour that is not among those measured, and no key. */
+START_TEST(captions_fit_what_is_measured)
+{
+    static const char *const files[] = {"ball.png", "ball16.png", "odd.png"};
+    for (int i = 0; i < 3; i++) {
+        char command[100], text[2000], caption[400];
+        snprintf(command, sizeof command, "$T describe %s --json", files[i]);
+        ck_assert_int_eq(run(text, sizeof text, command), 0);
+        ck_assert_int_eq(sscanf(text, "{\"file\":\"%*[^\"]\",\"caption\":\"%399[^\"]\"", caption), 1);
+        const char *facts = strstr(text, i == 1 ? "\"size\":16,\"palette\":" : "\"size\":32,\"palette\":");
+        int named = colours_first_named(caption);
+        ck_assert_msg(facts != NULL && (named < 0 || strstr(strstr(facts, "\"colours\":["), colours_name(named)) != NULL) && strstr(caption, " major") == NULL, "%s", text);
+    }
+}
+END_TEST
+
 /* ---- recolour, sheet, frames, previews ---- */
 
 START_TEST(recoloured_pictures_have_the_palette_only)
@@ -395,6 +411,7 @@ int main(void)
     tcase_add_test(all, masks_mark_what_changes);
     tcase_add_test(all, continue_keeps_the_top_and_vary_what_its_strength_says);
     tcase_add_test(all, large_pictures_are_fitted_with_a_word);
+    tcase_add_test(all, captions_fit_what_is_measured);
     tcase_add_test(all, recoloured_pictures_have_the_palette_only);
     tcase_add_test(all, sheets_and_frames_are_written_with_their_json);
     tcase_add_test(all, previews_are_shown_when_asked_for);

@@ -1,10 +1,10 @@
 /* The convolutional image codes: the network's gradient against finite differences, learning beats the k-means it starts from, the file
- * brings back the same codes, every grammatical list is a picture, and what needs palettes is refused. */
+ * brings back the same codes, refined codes are never worse than those they start from, every grammatical list is a picture, and what needs palettes is refused. */
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/random.h"
 #include "tests/suite.h"
-#include "tokenizers/codes.h"
+#include "tokenizers/codes_inside.h"
 #include "tokenizers/vq_inside.h"
 
 #include <check.h>
@@ -141,6 +141,92 @@ START_TEST(learning_beats_its_start)
 }
 END_TEST
 
+/* The summed squared error of what codes are painted as, bytes of RGB on mid-grey; *alpha: pixels of wrong alpha. */
+static double painted(const struct vq *vq, const struct sprite *wanted, const int32_t *list, int *alpha)
+{
+    struct error error = {0};
+    struct sprite is = {0};
+    double sum = 0;
+    *alpha = 0;
+    ck_assert_msg(vq_decode(vq, list, false, &is, &error), "%s", error.text);
+    for (int i = 0; i < SPRITE_PIXELS; i++) *alpha += is.rgba[4 * i + 3] != wanted->rgba[4 * i + 3];
+    for (int i = 0; i < SPRITE_PIXELS; i++)
+        for (int d = 0; d < 3; d++) {
+            int e = (is.rgba[4 * i + 3] ? is.rgba[4 * i + d] : 128) - (wanted->rgba[4 * i + 3] ? wanted->rgba[4 * i + d] : 128);
+            sum += e * e;
+        }
+    sprite_free(&is);
+    return sum;
+}
+
+/* Refine the nearest codes, or random ones, round by round: the error never grows. Adds up both ends' errors. */
+static void refine(const struct vq *vq, int which, bool random, struct vq_desk *desk, double *before, double *after)
+{
+    float x[VQ_NUMBERS];
+    int32_t start[VQ_CODES], list[VQ_CODES], again[VQ_CODES];
+    double least;
+    int fewest, wrong;
+    vq_patches(&sprites[which], x);
+    memcpy(desk->x, x, sizeof x);
+    vq_correct(vq, vq->encoder, 1, desk);
+    vq_nearest(vq->code, vq->K, desk->y, VQ_CODES, start, desk->score);
+    for (uint64_t i = 0; random && i < VQ_CODES; i++) start[i] = (int32_t)random_below((uint64_t)which, 1, i, (uint64_t)vq->K);
+    *before += least = painted(vq, &sprites[which], start, &fewest);
+    for (int rounds = 0; rounds <= VQ_ROUNDS; rounds++) {
+        memcpy(list, start, sizeof list), memcpy(again, start, sizeof again);
+        vq_refine(vq, x, rounds, list, desk), vq_refine(vq, x, rounds, again, desk);
+        ck_assert_mem_eq(list, again, sizeof list);
+        if (rounds == 0) ck_assert_mem_eq(list, start, sizeof list);
+        double now = painted(vq, &sprites[which], list, &wrong);
+        ck_assert_int_le(wrong, fewest);
+        ck_assert_msg(now <= least, "sprite %d: error %.0f after %d rounds, %.0f before", which, now, rounds, least);
+        least = now, fewest = wrong;
+    }
+    if (!random) {
+        struct error error = {0};
+        ck_assert_msg(vq_encode(vq, &sprites[which], again, &error), "%s", error.text);
+        ck_assert_mem_eq(list, again, sizeof list);
+    }
+    *after += least;
+}
+
+START_TEST(refined_codes_are_better)
+{
+    struct error error = {0};
+    struct vq_desk desk;
+    double before[2] = {0}, after[2] = {0};
+    ck_assert_msg(vq_desk_init(&desk, codes->vq, VQ_TRIALS, &error), "%s", error.text);
+    for (int i = 0; i < 12; i++)
+        for (int random = 0; random < 2; random++)
+            if (!sprite_is_doubled(&sprites[i])) refine(codes->vq, i, random, &desk, &before[random], &after[random]);
+    ck_assert_msg(after[0] < 0.97 * before[0], "from the nearest codes: error %.0f, refined %.0f", before[0], after[0]);
+    ck_assert_msg(after[1] < 0.8 * before[1], "from random codes: error %.0f, refined %.0f", before[1], after[1]);
+    vq_desk_free(&desk);
+}
+END_TEST
+
+/* A decoder that adds nothing, sixteen greys: exact codes stay, wrong neighbours come back. */
+START_TEST(what_is_exact_stays)
+{
+    struct error error = {0};
+    struct vq_desk desk;
+    float x[VQ_NUMBERS] = {0};
+    int32_t list[VQ_CODES], start[VQ_CODES];
+    struct vq vq = {0};
+    ck_assert(vq_init(&vq, 16, (struct conv){VQ_PATCH, 3, 1, VQ_PATCH}, &error) && vq_desk_init(&desk, &vq, VQ_TRIALS, &error));
+    for (int i = 0; i < 16 * VQ_PATCH; i++) vq.code[i] = i % 4 == 3 ? 1 : (float)(i / VQ_PATCH * 17) / 255;
+    for (int i = 0; i < VQ_CODES; i++) start[i] = i % 16;
+    vq_look_up(&vq, start, x);
+    memcpy(list, start, sizeof list);
+    vq_refine(&vq, x, VQ_ROUNDS, list, &desk);
+    ck_assert_mem_eq(list, start, sizeof list);
+    list[100] = start[100] + 1, list[101] = start[101] - 1;
+    vq_refine(&vq, x, VQ_ROUNDS, list, &desk);
+    ck_assert_mem_eq(list, start, sizeof list);
+    vq_desk_free(&desk), vq_free(&vq);
+}
+END_TEST
+
 START_TEST(native_16_keeps_its_pixels)
 {
     struct error error = {0};
@@ -231,6 +317,8 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_unchecked_fixture(all, load, unload);
     tcase_add_test(all, learning_beats_its_start);
+    tcase_add_test(all, refined_codes_are_better);
+    tcase_add_test(all, what_is_exact_stays);
     tcase_add_test(all, native_16_keeps_its_pixels);
     tcase_add_test(all, the_file_brings_the_same_codes_back);
     tcase_add_test(all, what_the_grammar_allows_is_a_picture);

@@ -39,6 +39,7 @@ static struct music_wishes random_wishes(uint64_t seed)
     w.density = (uint8_t)random_below(seed, 9, 0, MUSIC_DENSITIES);
     w.holes = coin(seed, 9, 2);
     w.cadence = coin(seed, 12, 3);
+    w.full = coin(seed, 16, 2);
     if (w.parts == 0 && coin(seed, 13, 3)) w.voices = 1 + (int)random_below(seed, 13, 0, 5);
     if (w.tempo < 0 && coin(seed, 14, 2)) w.slowest = (int16_t)random_below(seed, 14, 0, 40), w.fastest = (int16_t)(w.slowest + 1 + (int)random_below(seed, 15, 0, 20));
     if (coin(seed, 8, 2)) {
@@ -185,6 +186,27 @@ static void check_notes(const struct music_wishes *w, const struct score *s, int
     }
 }
 
+/* Where a part that plays chords has a note at a strong position, it has all tones of the chord that lie in the range and scale. */
+static void check_full(const struct music_wishes *w, const struct score *s, int bars)
+{
+    int64_t length = bar_ticks(s);
+    for (size_t i = 0; w->full && w->chords > 0 && i < s->notes; i++) {
+        const struct score_note *note = &s->note[i];
+        int64_t bar = note->onset / length, into = note->onset % length;
+        int program = s->part[note->part].program;
+        bool strong = into == 0 || (s->metre[0].numerator % 2 == 0 && 2 * into == length), plays = program <= 7 || (program >= 16 && program <= 31) || program == 46 || (program >= 48 && program <= 51);
+        if (s->part[note->part].drums || !strong || !plays || (w->cadence && bar + 1 == bars)) continue;
+        unsigned played = 0;
+        for (size_t k = 0; k < s->notes; k++)
+            if (s->note[k].part == note->part && s->note[k].onset == note->onset) played |= 1u << s->note[k].pitch % 12;
+        for (int pitch = w->low; pitch <= w->high; pitch++) {
+            struct score_note there = {.onset = note->onset, .pitch = (uint8_t)pitch};
+            if (!(w->chord[bar % w->chords] >> (pitch % 12) & 1) || (w->scale_lock && !in_scale(s, &there))) continue;
+            ck_assert_msg(played >> (pitch % 12) & 1, "bar %lld: tone %d of the chord is missing", (long long)bar + 1, pitch % 12);
+        }
+    }
+}
+
 static void check_density(const struct music_wishes *w, const struct score *s)
 {
     int closest, widest, lead = 0;
@@ -249,6 +271,7 @@ START_TEST(wishes_are_obeyed_always)
         check_events(&w, &s);
         check_told(&w, &ids, &g);
         check_notes(&w, &s, g.bars);
+        if (g.hidden == 0) check_full(&w, &s, g.bars);
         if (g.hidden == 0) check_density(&w, &s);
         if (g.hidden == 0 && w.cadence) check_close(&w, &s, g.bars), closes++;
         holes += g.holes > 0, hidden += g.hidden != 0, told += g.length > 0 && w.bars == 0 && !w.cadence;

@@ -19,6 +19,7 @@ bool codes_is_hole(const struct codes *c, int32_t id) { return c->vq == NULL && 
 bool codes_is_fill(const struct codes *c, int32_t id) { return c->vq == NULL && id == fill_id(c); }
 bool codes_has_palettes(const struct codes *c) { return c->vq == NULL; }
 
+int codes_colours_most(bool doubled) { return doubled ? CODES_COLOURS_16 : CODES_COLOURS_32; }
 int codes_places(bool doubled) { return doubled ? CODES_PATTERNS / 2 : CODES_PATTERNS; }
 int codes_per_row(bool doubled) { return doubled ? SPRITE_SIDE / 4 : SPRITE_SIDE / 2; }
 
@@ -100,17 +101,21 @@ bool codes_save(const struct codes *c, const char *path, struct error *error)
     return safetensors_write(path, tensors, 2, metadata, error);
 }
 
-/* What the encoder and the grammar rely on. */
-static bool check(const struct codes *c, struct error *error)
+/* What the encoder and the grammar rely on. Files of older versions lack pairs: they had 16 colours in native 16 too. */
+static bool check(struct codes *c, struct error *error)
 {
     for (int i = 1; i < c->colours; i++)
         if (codes_light(c->colour[i]) < codes_light(c->colour[i - 1])) return error_set(error, ERROR_INPUT, "image codes: colour %d is darker than the one before; an order by lightness is wanted", i);
     for (int i = 0; i < c->patterns; i++)
-        for (int k = 0; k < 4; k++)
-            if (c->pattern[i][k] >= CODES_INDICES) return error_set(error, ERROR_INPUT, "image codes: pattern %d has index %d; 0 to 16 is wanted", i, c->pattern[i][k]);
+        for (int k = 0; k < 4; k++) {
+            int most = codes_colours_most(codes_is_pair(c->pattern[i]));
+            if (c->pattern[i][k] > most) return error_set(error, ERROR_INPUT, "image codes: pattern %d has index %d; 0 to %d is wanted", i, c->pattern[i][k], most);
+        }
+    codes_index(c);
     for (int i = 0; i < CODES_PAIRS; i++) {
         uint8_t a = (uint8_t)(i / CODES_INDICES), b = (uint8_t)(i % CODES_INDICES);
-        if (c->code_of_shape[codes_shape((uint8_t[4]){a, b, a, b})] < 0) return error_set(error, ERROR_INPUT, "image codes: the pattern %d %d/%d %d is missing; all pairs are wanted", a, b, a, b);
+        if (c->code_of_shape[codes_shape((uint8_t[4]){a, b, a, b})] < 0)
+            return error_set(error, ERROR_INPUT, "image codes: the pattern %d %d/%d %d is missing; all %d pairs are wanted (models of older versions are to be trained anew)", a, b, a, b, CODES_PAIRS);
     }
     return true;
 }
@@ -121,12 +126,11 @@ static bool read_palettes(const struct safetensors *file, struct codes **out, st
     const struct tensor *patterns = colours != NULL ? safetensors_need(file, "patterns", 2, (int64_t[]){-1, 4}, error) : NULL;
     if (patterns == NULL) return false;
     if (colours->type != TENSOR_U8 || patterns->type != TENSOR_U8) return error_set(error, ERROR_INPUT, "image codes: dtype U8 is wanted");
-    if (colours->shape[0] < 1 || colours->shape[0] > 4096 || patterns->shape[0] < CODES_PAIRS || patterns->shape[0] > 16384)
-        return error_set(error, ERROR_INPUT, "image codes: %lld colours, %lld patterns; 1 to 4096 and 289 to 16384 are wanted", (long long)colours->shape[0], (long long)patterns->shape[0]);
+    if (colours->shape[0] < 1 || colours->shape[0] > 4096 || patterns->shape[0] < 1 || patterns->shape[0] > 16384)
+        return error_set(error, ERROR_INPUT, "image codes: %lld colours, %lld patterns; 1 to 4096 and 1 to 16384 are wanted", (long long)colours->shape[0], (long long)patterns->shape[0]);
     if (!codes_init(out, (int)colours->shape[0], (int)patterns->shape[0], error)) return false;
     memcpy((*out)->colour, colours->data, colours->bytes);
     memcpy((*out)->pattern, patterns->data, patterns->bytes);
-    codes_index(*out);
     return check(*out, error);
 }
 
@@ -182,7 +186,7 @@ static void allow_palette(const struct codes *c, const struct codes_grammar *g, 
 {
     int channel = channel_next(g);
     if (colour_may_follow(g)) {
-        if (g->colours < CODES_COLOURS_MOST)
+        if (g->colours < codes_colours_most(g->doubled))
             for (int i = g->last_rank + 1; i < c->colours; i++) allowed[first_colour() + i] = 1;
         allowed[end_id(c)] = g->colours > 0;
         if (g->wishes != NULL) codes_wishes_colours(c, g, allowed + first_colour(), allowed + end_id(c));
@@ -224,7 +228,7 @@ static bool advance_palette(const struct codes *c, struct codes_grammar *g, int3
         g->state = CODES_AT_PLACES;
         return true;
     }
-    if (id < first_colour() || id >= end_id(c) || id - first_colour() <= g->last_rank || g->colours == CODES_COLOURS_MOST) return false;
+    if (id < first_colour() || id >= end_id(c) || id - first_colour() <= g->last_rank || g->colours == codes_colours_most(g->doubled)) return false;
     g->last_rank = id - first_colour();
     g->channel = g->doubled ? CODES_MAY_RED : CODES_NO_CHANNEL;
     memcpy(g->rgb[g->colours], c->colour[g->last_rank], 3);

@@ -1,16 +1,21 @@
 /* Pictures as codes, palette first: vector quantization relative to the picture's own few colours. Version 2.
  *
  *     sprite  = size  colours  end  place{256 or 128}  [fill  pattern{holes}]
- *     colours = (colour  [red green blue]){1..16}        the three only with native 16
+ *     colours = colour{1..16}                            native 32
+ *             | (colour  [red green blue]){1..24}        native 16
  *     place   = pattern | hole
  *
  * `size` tells native 32 or 16. Each `colour` is one entry of a learned master palette, in order of lightness. A `pattern` is
- * four indices into the palette just sent (0 = transparent, 1 … 16), from a learned codebook. So shape and colour are apart: hard
+ * four indices into the palette just sent (0 = transparent, 1 … 24), from a learned codebook. So shape and colour are apart: hard
  * alpha is exact, a limit on colours is a limit on ids, and another palette recolours the sprite.
  *
  * Native 32: a pattern is 2 x 2 pixels, 16 x 16 of them in the order of rows. Native 16, kept as doubled art of 32 x 32: a pattern
- * (a, b, a, b) is two native pixels side by side, 8 x 16 of them; all 289 pairs are in the codebook, so the pixels are
- * exact. `red`, `green`, `blue` are differences of -20 … 20 from the master colour, so that the colours are exact as well, nearly always.
+ * (a, b, a, b) is two native pixels side by side, 8 x 16 of them; all 625 pairs are in the codebook, so the pixels are
+ * exact. The other patterns are for native 32 alone and have no index above 16. `red`, `green`, `blue` are differences of -20 … 20 from
+ * the master colour, so that the colours are exact as well, nearly always.
+ *
+ * The encoder's own choice for native 32 takes at most 14 colours, so a sprite has at most 1 + 14 + 1 + 256 = 272 ids; the grammar and
+ * wishes, such as a palette of 16, may send 16: 274 ids. Native 16 has at most 1 + 24 x 4 + 1 + 128 = 226.
  *
  * A `hole` stands for a pattern that comes later: behind the last place `fill` follows, then the pattern of each hole, in the order of
  * places. So a model sees all that stays before it draws what is missing. The grammar takes holes but never offers them: they
@@ -30,18 +35,22 @@
 struct codes;
 
 enum {
-    CODES_COLOURS_MOST = 16, CODES_NAME_MOST = 48,
+    CODES_COLOURS_32 = 16, CODES_COLOURS_16 = 24,            /* most colours of native 32 and of native 16 */
+    CODES_COLOURS_MOST = CODES_COLOURS_16,                   /* of either, for arrays */
+    CODES_ENCODED_MOST = 14,                                 /* the encoder's own choice for native 32 */
+    CODES_NAME_MOST = 48,
     CODES_PATTERNS = 256,                                    /* places of native 32; native 16 has half as many */
-    CODES_PALETTE_MOST = 2 + 4 * CODES_COLOURS_MOST,         /* ids up to the end of the palette */
-    CODES_IDS_MOST = 2 + CODES_COLOURS_MOST + CODES_PATTERNS /* of a picture without holes */
+    CODES_PALETTE_MOST = 2 + 4 * CODES_COLOURS_16,           /* ids up to the end of the palette */
+    CODES_PALETTE_32 = 2 + CODES_COLOURS_32,                 /* the same of native 32 */
+    CODES_IDS_MOST = 2 + CODES_COLOURS_32 + CODES_PATTERNS   /* of a picture without holes: native 32 has the most */
 };
 
 struct codes_options {
     int colours;             /* entries of the master palette */
-    int patterns;            /* entries of the pattern codebook, at least the 289 pairs */
+    int patterns;            /* entries of the pattern codebook, at least the 625 pairs */
     uint64_t seed;
 };
-#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1600, .seed = 1})
+#define CODES_OPTIONS_DEFAULT ((struct codes_options){.colours = 1024, .patterns = 1936, .seed = 1})
 
 /* Called now and then while training; returning false stops (ERROR_STOPPED). */
 typedef bool codes_progress(void *context, const char *what, int done, int total);
@@ -74,6 +83,9 @@ bool codes_decode(const struct codes *codes, const int32_t *ids, size_t n, struc
 /* The same with these (n_colours) colours in place of the first that are sent. */
 bool codes_decode_exact(const struct codes *codes, const int32_t *ids, size_t n, const uint8_t (*rgb)[3], int n_colours, struct sprite *out, int *native, struct error *error);
 
+/* Most colours of a picture: 16, or for native 16 (doubled) 24. */
+int codes_colours_most(bool doubled);
+
 /* Places of a picture, and of a row of them: 256 and 16, or for native 16 (doubled) 128 and 8. */
 int codes_places(bool doubled);
 int codes_per_row(bool doubled);
@@ -98,7 +110,7 @@ enum { CODES_ANY = -1, CODES_CLEAR = -2, CODES_OPAQUE = -3 };
 /* Plain data; {0} wishes nothing. */
 struct codes_wishes {
     int size;                             /* 32 or 16; 0: either */
-    int limit;                            /* most colours; 0: 16 */
+    int limit;                            /* most colours; 0: as many as the size may have */
     int least;                            /* fewest colours, of those listed (with `only`) */
     bool only;                            /* no colours but those listed */
     bool dark;                            /* the darkest colour is a dark one, fit for outlines */
@@ -107,7 +119,7 @@ struct codes_wishes {
     bool grounded;                        /* transparent pixels will be shown in the colour `ground`; steps are measured so */
     uint8_t ground[3];
     int colours;                          /* listed below, ascending by master, each once */
-    struct codes_colour colour[256];      /* those marked `must` are sent in any case: at most 16 */
+    struct codes_colour colour[256];      /* those marked `must` are sent in any case: at most 16, or 24 when the size is to be 16 */
     const int16_t *want;                  /* (SPRITE_PIXELS) what is wanted of each pixel, borrowed; NULL: nothing. Colours wanted must be sent */
 };
 
@@ -127,7 +139,7 @@ bool codes_encode_in(const struct codes *codes, const struct sprite *sprite, con
 /* False with a message when the wishes cannot be met together. */
 bool codes_wishes_check(const struct codes *codes, const struct codes_wishes *wishes, struct error *error);
 
-/* Colours are sent from dark to light, so a limit alone would keep the dark ones. A palette of up to 16 that n local ids send (a payload's start) is
+/* Colours are sent from dark to light, so a limit alone would keep the dark ones. A palette that n local ids send (a payload's start) is
  * thinned to the limit, of the two nearest always one, and is what must be sent from now on. */
 void codes_wishes_thin(const struct codes *codes, struct codes_wishes *wishes, const int32_t *ids, size_t n);
 

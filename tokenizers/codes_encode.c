@@ -1,10 +1,10 @@
-/* Sprites to image codes: first a palette of at most 16 colours, then for each place the cheapest pattern.
+/* Sprites to image codes: first a palette, then for each place the cheapest pattern.
  *
- * Native 32: a sprite with at most 16 colours takes the master colour nearest to each. One with more gets k-means centres of its own,
+ * Native 32: at most 14 colours, so that a sprite has no more than 272 ids. One that has no more takes the master colour nearest to each. Another gets k-means centres of its own,
  * weighted by pixels, then their nearest master colours; a few rounds move each choice to the master colour nearest to the
  * mean of the pixels that it serves.
  *
- * Native 16: the colours are the sprite's own, or the best of several k-means of them; each gets a master colour for itself that its
+ * Native 16: at most 24 colours. They are the sprite's own, or the best of several k-means of them; each gets a master colour for itself that its
  * differences can reach, those with the fewest to choose from first. */
 #include "core/random.h"
 #include "core/simd.h"
@@ -174,27 +174,27 @@ static double error_of(const uint8_t (*colour)[3], const float *weight, const in
     return sum;
 }
 
-/* At most 16 colours for the n of a sprite; returns how many. */
-static int own_colours(const uint8_t (*colour)[3], const float *weight, int n, uint8_t own[CODES_COLOURS_MOST][3])
+/* At most 24 colours for the n of a sprite; returns how many. */
+static int own_colours(const uint8_t (*colour)[3], const float *weight, int n, uint8_t own[CODES_COLOURS_16][3])
 {
-    float centre[CODES_COLOURS_MOST][3];
+    float centre[CODES_COLOURS_16][3];
     int owner[SPRITE_PIXELS];
     double least = INFINITY;
-    if (n <= CODES_COLOURS_MOST) {
+    if (n <= CODES_COLOURS_16) {
         memcpy(own, colour, (size_t)n * sizeof *own);
         return n;
     }
     for (int start = 0; start < OWN_STARTS; start++) {
-        if (start == 0) spread(colour, weight, n, centre, CODES_COLOURS_MOST);
-        else scatter((uint64_t)start, colour, weight, n, centre, CODES_COLOURS_MOST);
-        codes_kmeans(colour, weight, owner, n, centre, 0, CODES_COLOURS_MOST, OWN_ROUNDS);
+        if (start == 0) spread(colour, weight, n, centre, CODES_COLOURS_16);
+        else scatter((uint64_t)start, colour, weight, n, centre, CODES_COLOURS_16);
+        codes_kmeans(colour, weight, owner, n, centre, 0, CODES_COLOURS_16, OWN_ROUNDS);
         double sum = error_of(colour, weight, owner, n, centre);
         if (sum >= least) continue;
         least = sum;
-        for (int k = 0; k < CODES_COLOURS_MOST; k++)
+        for (int k = 0; k < CODES_COLOURS_16; k++)
             for (int d = 0; d < 3; d++) own[k][d] = (uint8_t)lrintf(centre[k][d]);
     }
-    return CODES_COLOURS_MOST;
+    return CODES_COLOURS_16;
 }
 
 static int clamp(int x) { return x < -CODES_REACH ? -CODES_REACH : x > CODES_REACH ? CODES_REACH : x; }
@@ -210,7 +210,7 @@ static int64_t reach_cost(const uint8_t master[3], const uint8_t rgb[3])
     return over << 20 | all;
 }
 
-/* Masters for n <= 16 colours, each its own: always the colour with the fewest free ones in reach takes the nearest; an exact one is taken first. */
+/* Masters for n <= 24 colours, each its own: always the colour with the fewest free ones in reach takes the nearest; an exact one is taken first. */
 static void assign_masters(const struct codes *c, const uint8_t (*own)[3], int n, struct codes_picture *p)
 {
     bool taken[4096] = {false}, done[CODES_COLOURS_MOST] = {false};
@@ -227,7 +227,7 @@ static void assign_masters(const struct codes *c, const uint8_t (*own)[3], int n
             if (least == 0) in_reach = -1;
             if (!done[i] && in_reach < fewest) fewest = in_reach, pick = i, best = near;
         }
-        if (pick < 0) break;                                   /* a master palette of fewer than 16 */
+        if (pick < 0) break;                                   /* a master palette of fewer */
         done[pick] = taken[best] = true;
         int at = p->n++;
         for (; at > 0 && p->master[at - 1] > best; at--) p->master[at] = p->master[at - 1], memcpy(p->rgb[at], p->rgb[at - 1], 3);
@@ -238,12 +238,12 @@ static void assign_masters(const struct codes *c, const uint8_t (*own)[3], int n
 
 /* ---- palettes ---- */
 
-static void choose_masters(const struct codes *c, const uint8_t (*colour)[3], const float *weight, int n, struct codes_picture *p)
+static void choose_masters(const struct codes *c, const uint8_t (*colour)[3], const float *weight, int n, int most, struct codes_picture *p)
 {
     float centre[CODES_COLOURS_MOST][3];
     int owner[SPRITE_PIXELS];
-    p->n = n < CODES_COLOURS_MOST ? n : CODES_COLOURS_MOST;
-    if (n <= CODES_COLOURS_MOST) {
+    p->n = n < most ? n : most;
+    if (n <= most) {
         for (int i = 0; i < n; i++) p->master[i] = codes_nearest(c, colour[i]);
         p->n = tidy(p->master, p->n);
         return;
@@ -256,7 +256,7 @@ static void choose_masters(const struct codes *c, const uint8_t (*colour)[3], co
     refine(c, p, colour, weight, n);
 }
 
-void codes_choose_palette(const struct codes *c, const struct sprite *sprite, struct codes_picture *p)
+void codes_choose_palette(const struct codes *c, const struct sprite *sprite, int most, struct codes_picture *p)
 {
     uint8_t colour[SPRITE_PIXELS][3], own[CODES_COLOURS_MOST][3];
     float weight[SPRITE_PIXELS];
@@ -267,7 +267,7 @@ void codes_choose_palette(const struct codes *c, const struct sprite *sprite, st
         int owns = own_colours((const uint8_t (*)[3])colour, weight, n, own);
         assign_masters(c, (const uint8_t (*)[3])own, owns, p);
         return;
-    } else choose_masters(c, (const uint8_t (*)[3])colour, weight, n, p);
+    } else choose_masters(c, (const uint8_t (*)[3])colour, weight, n, most, p);
     for (int i = 0; i < p->n; i++) memcpy(p->rgb[i], c->colour[p->master[i]], 3);
 }
 
@@ -376,7 +376,7 @@ bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids
     size_t start = out->n;
     if (!check_size(sprite, error)) return false;
     if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
-    codes_choose_palette(c, sprite, &p);
+    codes_choose_palette(c, sprite, CODES_ENCODED_MOST, &p);
     return encode_in(c, sprite, &p, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
 }
 
@@ -385,7 +385,7 @@ bool codes_encode_in(const struct codes *c, const struct sprite *sprite, const s
     struct codes_picture p = {.doubled = w->size == 16};
     if (!check_size(sprite, error)) return false;
     if (c->vq != NULL) return error_set(error, ERROR_INPUT, "image codes: these are convolutional; a wished palette wants palette-first ones");
-    for (int i = 0; i < w->colours && p.n < CODES_COLOURS_MOST; i++) {
+    for (int i = 0; i < w->colours && p.n < codes_colours_most(p.doubled); i++) {
         const uint8_t *master = c->colour[w->colour[i].master];
         if (!w->colour[i].must) continue;
         for (int d = 0; d < 3; d++) p.rgb[p.n][d] = (uint8_t)(master[d] + (p.doubled ? clamp(w->colour[i].rgb[d] - master[d]) : 0));

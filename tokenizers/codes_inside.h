@@ -32,7 +32,7 @@ struct codes {
 
 /* The sprite's pixels as indices into its palette, and the palette as master colours. */
 struct codes_picture {
-    int n;                            /* colours, 1 … 16 (1 also for an empty sprite) */
+    int n;                            /* colours, 1 … 16 or 24 (1 also for an empty sprite) */
     int master[CODES_COLOURS_MOST];   /* ascending, distinct */
     uint8_t rgb[CODES_COLOURS_MOST][3]; /* what is shown: the master colour, with native 16 plus a difference within reach */
     bool doubled;
@@ -74,8 +74,8 @@ bool codes_init(struct codes **out, int colours, int patterns, struct error *err
 /* The nearest master colour by squared distance in RGB. */
 int codes_nearest(const struct codes *codes, const uint8_t rgb[3]);
 
-/* Choose a sprite's palette. */
-void codes_choose_palette(const struct codes *codes, const struct sprite *sprite, struct codes_picture *picture);
+/* Choose a sprite's palette: of native 32 at most `most` colours, of native 16 as many as it may have. */
+void codes_choose_palette(const struct codes *codes, const struct sprite *sprite, int most, struct codes_picture *picture);
 
 /* cost[k][index] of a place: squared error in RGB on grey, a wrong alpha made prohibitive. */
 void codes_patch_costs(const struct codes_picture *picture, const struct sprite *sprite, int place, int32_t cost[4][CODES_INDICES]);

@@ -4,7 +4,8 @@
  * entries as they are (common palettes are then exact); k-means places the rest, and each of those centres moves onto the
  * heaviest real colour of its cell.
  *
- * Patterns (of native 32; pictures of native 16 need the 289 pairs alone): all pairs, then the most frequent; then rounds of exchange. In a round every patch adds its error to
+ * Patterns are learned from native 32 as it is encoded, so from indices up to 14 (docs/image-codes.md tells why not 16); native 16 needs the
+ * 625 pairs alone. All pairs, then the most frequent others; then rounds of exchange. In a round every patch adds its error to
  * the ideal pattern that is missing, and to the pattern it uses what the next best would cost more. Where a missing
  * pattern would save more than a present one is worth, they change places. A sprite's errors weigh 1 / (its own mean
  * error + SOFT), which is about the slope of PSNR: nearly exact sprites are made exact, hard ones do not eat the codebook. */
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_MOST = 4000, EXCHANGE_ROUNDS = 10, KMEANS_ROUNDS = 20, CUBE = 1 << 24 };
+enum { SAMPLE_MOST = 4000, EXCHANGE_ROUNDS = 10, KMEANS_ROUNDS = 20, CUBE = 1 << 24, INDICES = CODES_COLOURS_32 + 1, SHAPES = INDICES * INDICES * INDICES * INDICES };
 static const double SOFT = 30;          /* squared error a channel */
 static const double KEPT_SHARE = 0.6;   /* of the palette: heaviest real colours */
 
@@ -143,7 +144,15 @@ static bool learn_colours(const struct trainer *t)
 
 /* ---- patterns ---- */
 
-struct exchange { float *gain; float *worth; struct codes_picture *pictures; size_t sample; };   /* (CODES_SHAPES), (patterns) */
+/* Shapes are counted as far as native 32 can have them, by numbers of their own: a fifth of CODES_SHAPES. */
+struct exchange { float *gain; float *worth; struct codes_picture *pictures; size_t sample; };   /* (SHAPES), (patterns) */
+
+static int shape_of(const uint8_t s[4]) { return ((s[0] * INDICES + s[1]) * INDICES + s[2]) * INDICES + s[3]; }
+
+static void indices_of(int shape, uint8_t s[4])
+{
+    for (int k = 3; k >= 0; k--, shape /= INDICES) s[k] = (uint8_t)(shape % INDICES);
+}
 
 static const struct sprite *sampled(const struct trainer *t, const struct exchange *e, size_t i) { return &t->sprites[i * t->n / e->sample]; }
 
@@ -159,8 +168,8 @@ static void ideal_of(int32_t cost[4][CODES_INDICES], int n, uint8_t ideal[4])
 /* Add a value to a shape and to its mirror image, so that the codebook is as good for mirrored sprites. */
 static void add_both(float *table, const uint8_t s[4], float value)
 {
-    table[codes_shape(s)] += value;
-    table[codes_shape((uint8_t[4]){s[1], s[0], s[3], s[2]})] += value;
+    table[shape_of(s)] += value;
+    table[shape_of((uint8_t[4]){s[1], s[0], s[3], s[2]})] += value;
 }
 
 static void count_shapes(const struct trainer *t, struct exchange *e)
@@ -168,18 +177,15 @@ static void count_shapes(const struct trainer *t, struct exchange *e)
     int32_t cost[4][CODES_INDICES];
     uint8_t ideal[4];
     for (size_t s = 0; s < e->sample; s++) {
-        codes_choose_palette(t->codes, sampled(t, e, s), &e->pictures[s]);
-        for (int place = 0; place < CODES_PATTERNS && !e->pictures[s].doubled; place++) {
+        e->pictures[s] = (struct codes_picture){.doubled = sprite_is_doubled(sampled(t, e, s))};
+        if (e->pictures[s].doubled) continue;                 /* pairs are all there */
+        codes_choose_palette(t->codes, sampled(t, e, s), CODES_ENCODED_MOST, &e->pictures[s]);
+        for (int place = 0; place < CODES_PATTERNS; place++) {
             codes_patch_costs(&e->pictures[s], sampled(t, e, s), place, cost);
             ideal_of(cost, e->pictures[s].n, ideal);
             add_both(e->gain, ideal, 1);
         }
     }
-}
-
-static void put(struct codes *c, int at, int shape)
-{
-    for (int k = 3; k >= 0; k--, shape /= CODES_INDICES) c->pattern[at][k] = (uint8_t)(shape % CODES_INDICES);
 }
 
 static int largest(const float *x, int n)
@@ -190,16 +196,17 @@ static int largest(const float *x, int n)
     return best;
 }
 
-/* The pairs, then the most frequent. */
+/* The pairs, then the most frequent others. */
 static void start_patterns(struct codes *c, float *count)
 {
     for (int i = 0; i < CODES_PAIRS; i++) {
         uint8_t a = (uint8_t)(i / CODES_INDICES), b = (uint8_t)(i % CODES_INDICES);
-        count[codes_shape((uint8_t[4]){a, b, a, b})] = INFINITY;
+        memcpy(c->pattern[i], (uint8_t[4]){a, b, a, b}, 4);
+        if (a < INDICES && b < INDICES) count[shape_of(c->pattern[i])] = -1;
     }
-    for (int at = 0; at < c->patterns; at++) {
-        int shape = largest(count, CODES_SHAPES);
-        put(c, at, shape);
+    for (int at = CODES_PAIRS; at < c->patterns; at++) {
+        int shape = largest(count, SHAPES);
+        indices_of(shape, c->pattern[at]);
         count[shape] = -1;
     }
     codes_index(c);
@@ -213,11 +220,11 @@ static void weigh(const struct trainer *t, struct exchange *e, size_t s)
     uint8_t ideal[4];
     double sum = 0;
     const struct codes_picture *p = &e->pictures[s];
-    if (p->doubled) return;                                   /* pairs are all there */
+    if (p->doubled) return;
     for (int place = 0; place < CODES_PATTERNS; place++) {
         codes_patch_costs(p, sampled(t, e, s), place, cost);
         ideal_of(cost, p->n, ideal);
-        shape[place] = codes_shape(ideal);
+        shape[place] = shape_of(ideal);
         least[place] = cost[0][ideal[0]] + cost[1][ideal[1]] + cost[2][ideal[2]] + cost[3][ideal[3]];
         choice[place] = codes_best_pattern(t->codes, p, cost, &best[place], &second[place]);
         sum += (double)(best[place] < 1 << 20 ? best[place] : 1 << 20);
@@ -228,7 +235,7 @@ static void weigh(const struct trainer *t, struct exchange *e, size_t s)
         e->worth[choice[place]] += more;
         if (save <= 0) continue;
         uint8_t q[4];
-        for (int k = 3, x = shape[place]; k >= 0; k--, x /= CODES_INDICES) q[k] = (uint8_t)(x % CODES_INDICES);
+        indices_of(shape[place], q);
         add_both(e->gain, q, save / 2);
     }
 }
@@ -237,16 +244,15 @@ static void weigh(const struct trainer *t, struct exchange *e, size_t s)
 static int swap(struct codes *c, struct exchange *e, int most)
 {
     int swaps = 0;
-    for (int i = 0; i < c->patterns; i++) {
-        e->gain[codes_shape(c->pattern[i])] = 0;              /* a missing one's mirror image may be there */
-        if (codes_is_pair(c->pattern[i])) e->worth[i] = INFINITY;
-    }
+    for (int i = 0; i < CODES_PAIRS; i++) e->worth[i] = INFINITY;
+    for (int i = 0; i < c->patterns; i++)                     /* a missing one's mirror image may be there */
+        if (c->top[i] < INDICES) e->gain[shape_of(c->pattern[i])] = 0;
     for (; swaps < most; swaps++) {
-        int in = largest(e->gain, CODES_SHAPES), out = 0;
+        int in = largest(e->gain, SHAPES), out = 0;
         for (int i = 1; i < c->patterns; i++)
             if (e->worth[i] < e->worth[out]) out = i;
         if (!(e->gain[in] > 1.2f * e->worth[out])) break;
-        put(c, out, in);
+        indices_of(in, c->pattern[out]);
         e->worth[out] = INFINITY;                             /* stays for this round */
         e->gain[in] = 0;
     }
@@ -258,7 +264,7 @@ static bool learn_patterns(const struct trainer *t)
 {
     struct exchange e = {.sample = t->n < SAMPLE_MOST ? t->n : SAMPLE_MOST};
     struct codes *c = t->codes;
-    e.gain = mem_alloc(CODES_SHAPES, sizeof *e.gain, t->error);
+    e.gain = mem_alloc(SHAPES, sizeof *e.gain, t->error);
     e.worth = mem_alloc((size_t)c->patterns, sizeof *e.worth, t->error);
     e.pictures = mem_alloc(e.sample, sizeof *e.pictures, t->error);
     bool ok = e.gain != NULL && e.worth != NULL && e.pictures != NULL;
@@ -268,7 +274,7 @@ static bool learn_patterns(const struct trainer *t)
     }
     for (int round = 0; ok && round < EXCHANGE_ROUNDS; round++) {
         ok = tell(t, "patterns", round, EXCHANGE_ROUNDS);
-        memset(e.gain, 0, CODES_SHAPES * sizeof *e.gain);
+        memset(e.gain, 0, SHAPES * sizeof *e.gain);
         memset(e.worth, 0, (size_t)c->patterns * sizeof *e.worth);
         for (size_t s = 0; ok && s < e.sample; s++) weigh(t, &e, s);
         if (ok && swap(c, &e, c->patterns / (8 + 2 * round)) == 0) break;
@@ -282,8 +288,8 @@ static bool learn_patterns(const struct trainer *t)
 static bool check_sprites(const struct sprite *sprites, size_t n, const struct codes_options *o, struct error *error)
 {
     if (n == 0) return error_set(error, ERROR_INPUT, "image codes: no sprite to learn from; at least one is wanted");
-    if (o->colours < CODES_COLOURS_MOST || o->colours > 4096 || o->patterns < CODES_PAIRS || o->patterns > 8192)
-        return error_set(error, ERROR_INPUT, "image codes: %d colours, %d patterns; 16 to 4096 and 289 to 8192 are wanted", o->colours, o->patterns);
+    if (o->colours < CODES_COLOURS_32 || o->colours > 4096 || o->patterns < CODES_PAIRS || o->patterns > 8192)
+        return error_set(error, ERROR_INPUT, "image codes: %d colours, %d patterns; 16 to 4096 and %d to 8192 are wanted", o->colours, o->patterns, CODES_PAIRS);
     for (size_t i = 0; i < n; i++)
         if (sprites[i].width != SPRITE_SIDE || sprites[i].height != SPRITE_SIDE)
             return error_set(error, ERROR_INPUT, "image codes: sprite %zu is %d x %d; 32 x 32 is wanted", i, sprites[i].width, sprites[i].height);

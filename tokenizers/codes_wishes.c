@@ -20,7 +20,11 @@ static const double SHARE = 0.85;
 
 /* ---- colours ---- */
 
-static int limit_of(const struct codes_wishes *w) { return w->limit > 0 && w->limit < CODES_COLOURS_MOST ? w->limit : CODES_COLOURS_MOST; }
+static int limit_of(const struct codes_wishes *w, bool doubled)
+{
+    int most = codes_colours_most(doubled);
+    return w->limit > 0 && w->limit < most ? w->limit : most;
+}
 
 void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, uint8_t *colour, uint8_t *end)
 {
@@ -30,7 +34,7 @@ void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, 
         if (!w->colour[i].must || w->colour[i].master <= g->last_rank) continue;
         if (musts++ == 0) next_must = w->colour[i].master;
     }
-    bool spare = g->colours + musts < limit_of(w);             /* room for a colour that is no must */
+    bool spare = g->colours + musts < limit_of(w, g->doubled);             /* room for a colour that is no must */
     for (int i = g->last_rank + 1, at = 0; i < c->colours; i++) {
         while (at < w->colours && w->colour[at].master < i) at++;
         bool listed = at < w->colours && w->colour[at].master == i;
@@ -362,7 +366,7 @@ bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const st
 {
     struct codes_picture p;
     if (s->width != SPRITE_SIDE || s->height != SPRITE_SIDE) return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", s->width, s->height);
-    codes_choose_palette(c, s, &p);
+    codes_choose_palette(c, s, most < CODES_COLOURS_32 ? most : CODES_COLOURS_32, &p);
     p.n = thin(p.rgb, p.master, p.n, most);
     w->size = p.doubled ? 16 : 32;
     for (int i = 0; i < SPRITE_PIXELS; i++) {
@@ -400,7 +404,7 @@ void codes_wishes_extend(const struct codes *c, struct codes_wishes *w, const st
     struct codes_grammar g[EXTEND_MOST];
     if (n > EXTEND_MOST) n = EXTEND_MOST;
     for (int i = 0; i < n; i++) follow_palette(c, palettes[i].id, palettes[i].n, &g[i]);
-    for (int added = 0; added < most && w->colours < limit_of(w); added++) {
+    for (int added = 0; added < most && w->colours < limit_of(w, w->size == 16); added++) {
         const struct codes_grammar *from = NULL;
         int best = 0, at = 0;
         for (int i = 0; i < n; i++)
@@ -414,7 +418,7 @@ void codes_wishes_extend(const struct codes *c, struct codes_wishes *w, const st
 
 bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, struct error *error)
 {
-    int musts = 0;
+    int musts = 0, limit = limit_of(w, w->size == 16);         /* either size: what both may have */
     if (c->vq != NULL && (w->limit != 0 || w->only || w->dark || w->symmetric || w->tile_x || w->tile_y || w->colours > 0 || w->want != NULL))
         return error_set(error, ERROR_INPUT, "image codes: this model's are convolutional and know no palettes; of wishes only a size can be met");
     for (int i = 0; i < w->colours; i++) {
@@ -422,8 +426,8 @@ bool codes_wishes_check(const struct codes *c, const struct codes_wishes *w, str
         if (w->colour[i].master < 0 || w->colour[i].master >= c->colours || (i > 0 && w->colour[i].master <= w->colour[i - 1].master))
             return error_set(error, ERROR_INPUT, "image codes: wished colours are not in the order of the palette");
     }
-    if (musts > limit_of(w)) return error_set(error, ERROR_INPUT, "image codes: %d colours must stay, but at most %d are allowed", musts, limit_of(w));
-    if (w->least > (w->only ? w->colours : 0) || w->least > limit_of(w)) return error_set(error, ERROR_INPUT, "image codes: at least %d colours cannot be met", w->least);
+    if (musts > limit) return error_set(error, ERROR_INPUT, "image codes: %d colours must stay, but at most %d are allowed", musts, limit);
+    if (w->least > (w->only ? w->colours : 0) || w->least > limit) return error_set(error, ERROR_INPUT, "image codes: at least %d colours cannot be met", w->least);
     if (w->only && w->colours == 0) return error_set(error, ERROR_INPUT, "image codes: an empty palette; at least one colour is wanted");
     return true;
 }
@@ -436,7 +440,7 @@ void codes_wishes_thin(const struct codes *c, struct codes_wishes *w, const int3
     follow_palette(c, ids, n, &g);
     exact_colours(w, &g, rgb);
     for (int i = 0; i < g.colours; i++) master[i] = g.master[i];
-    int count = thin(rgb, master, g.colours, limit_of(w));
+    int count = thin(rgb, master, g.colours, limit_of(w, g.doubled));
     w->colours = 0, w->least = 0, w->only = count > 0;
     for (int i = 0; i < count; i++) (void)list_colour(w, master[i], rgb[i], true);
 }

@@ -2,7 +2,7 @@
  *
  * Ids run through the kinds in the order of the table below. What a value means:
  *
- *     metre     numerators 1 … up to bars of 144 steps, for the denominators 2, 4, 8, 16 in turn
+ *     metre     numerators 1 … up to bars of 144 steps, for the denominators 1, 2, 4, 8, 16 in turn
  *     key       0 … 14: major with 7 flats … 7 sharps; 15 … 29: minor; 30: none
  *     tempo     a traditional metronome's scale with the multiples of ten and faster ones added
  *     chord     quality * 12 + root, 96: none (music_chord.c)
@@ -25,14 +25,14 @@ static const int16_t tempos[] = {
 static const uint8_t velocities[] = {16, 32, 48, 64, 80, 96, 112, 127};
 
 /* Denominators and how many numerators each has: numerator * 48 / denominator <= 144. */
-static const struct { int denominator, count; } metres[] = {{2, 6}, {4, 12}, {8, 24}, {16, 48}};
+static const struct { int denominator, count; } metres[] = {{1, 3}, {2, 6}, {4, 12}, {8, 24}, {16, 48}};
 
 /* Stretches of durations: up to `to` steps by `by`. */
 static const struct { int to, by; } durations[] = {{96, 1}, {192, 6}, {288, 12}, {384, 24}};
 
 static const struct { const char *name; int count; } music_kinds[MUSIC_KINDS] = {
     [MUSIC_BAR] = {"bar", 1},
-    [MUSIC_METRE] = {"metre", 6 + 12 + 24 + 48},
+    [MUSIC_METRE] = {"metre", 3 + 6 + 12 + 24 + 48},
     [MUSIC_KEY] = {"key", 31},
     [MUSIC_TEMPO] = {"tempo", sizeof tempos / sizeof tempos[0]},
     [MUSIC_PROGRAM] = {"program", 129},

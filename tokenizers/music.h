@@ -145,6 +145,7 @@ struct music_grammar {
     uint8_t runs;
     struct { uint16_t first, bars; uint8_t metre, key, steps; } run[MUSIC_RUNS_MOST];   /* (runs) where they are, how long each is */
     uint16_t played, here;              /* bit p: part p has a note; has one in this bar */
+    uint16_t tones;                     /* pitch classes so far at this position, bit 0 = C */
     int16_t program[MUSIC_PARTS_MOST];
     uint8_t velocity[MUSIC_PARTS_MOST];   /* class in force */
     uint8_t last_pitch[MUSIC_PARTS_MOST]; /* for closing */

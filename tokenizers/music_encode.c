@@ -11,7 +11,7 @@
  *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
  *     tempo, key               to the nearest step; the last one at a step stays
  *     metre in a bar           to the nearest step, where the bar is cut short
- *     unknown metre            one of the same length (4/1 as 8/2), else of bars a whole number of times as short, else 4/4
+ *     unknown metre            one of the same length (6/32 as 3/16), else of bars a whole number of times as short (28/4 as 7/4), else 4/4
  *     events after the last note's bar are dropped
  */
 #include "core/mem.h"
@@ -140,11 +140,6 @@ static int fit_metre(int numerator, int denominator, bool *exact)
     while (value < 0 && denominator > 16 && numerator % 2 == 0) {
         numerator /= 2;
         denominator /= 2;
-        value = music_metre_value(numerator, denominator);
-    }
-    if (value < 0 && denominator == 1) {
-        numerator *= 2;
-        denominator = 2;
         value = music_metre_value(numerator, denominator);
     }
     for (int k = 2; value < 0 && k < numerator; k++)

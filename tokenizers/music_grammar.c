@@ -279,11 +279,13 @@ static void apply(struct music_grammar *g, enum music_kind kind, int value)
     case MUSIC_POS:
         g->pos = (int16_t)value;
         g->pitch = g->lowest = -1;
+        g->tones = 0;
         break;
     case MUSIC_VELOCITY: g->velocity[g->part] = (uint8_t)value; break;
     case MUSIC_PITCH:
         if (g->pitch < 0) g->lowest = (int16_t)value;
         g->pitch = (int16_t)value;
+        g->tones |= (uint16_t)(1u << value % 12);
         g->last_pitch[g->part] = (uint8_t)value;
         break;
     default:

@@ -138,9 +138,44 @@ static bool last_place(const struct music_wishes *w, const struct music_grammar 
     return g->pos + (closest > 0 ? closest : 1) >= music_grammar_bar_steps(g);
 }
 
+/* ---- full chords ---- */
+
+/* Instruments that play chords, by General MIDI program. */
+static bool plays_chords(int program)
+{
+    static const struct { int first, last; } families[] = {{0, 7}, {16, 31}, {46, 46}, {48, 51}};     /* pianos; organs, guitars; harp; string ensembles */
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (program >= families[i].first && program <= families[i].last) return true;
+    return false;
+}
+
+/* Pitch classes of the chord that there is room for from a pitch on. */
+static unsigned tones_from(const struct music_wishes *w, const struct music_grammar *g, int pitch)
+{
+    unsigned set = 0;
+    for (int p = pitch; p <= w->high && p < pitch + 12; p++)
+        if (pitch_in(w, g->key, chord_at(w, g), p)) set |= 1u << p % 12;
+    return set;
+}
+
+/* Tones that this position must have and has not yet. */
+static unsigned tones_owed(const struct music_wishes *w, const struct music_grammar *g)
+{
+    bool told = w->full && w->chords > 0 && g->part >= 0 && g->pos >= 0 && plays_chords(g->program[g->part]) && music_strong(g->metre, g->pos) && chord_of_bar(w, g) != 0xfff;
+    return told && !closes(w, g) ? tones_from(w, g, w->low) & ~(unsigned)g->tones : 0;
+}
+
+/* Is there room for the others of these tones above this pitch? */
+static bool leaves_room(const struct music_wishes *w, const struct music_grammar *g, unsigned owed, int pitch)
+{
+    return (owed & ~(1u << pitch % 12) & ~tones_from(w, g, pitch + 1)) == 0;
+}
+
 static bool pitch_fits(const struct music_wishes *w, const struct music_grammar *g, int pitch)
 {
     if (g->program[g->part] == MUSIC_DRUMS) return true;
+    unsigned owed = tones_owed(w, g);
+    if (owed != 0 && !leaves_room(w, g, owed, pitch)) return false;
     bool tonic = closes(w, g) && last_place(w, g) && (g->pitch < 0 || g->part == lead(g));        /* nothing else could be the last tone */
     return pitch_in(w, g->key, chord_at(w, g), pitch) && (!tonic || pitch % 12 == tonic_of(g->key));
 }
@@ -242,6 +277,7 @@ static bool may_leave(const struct music_wishes *w, const struct music_grammar *
     if (owes_chord(w, g)) return false;
     if (widest > 0 && g->part == lead(g) && g->pos + widest < music_grammar_bar_steps(g)) return false;
     if (closes(w, g) && g->pos >= 0 && !closed(g)) return false;
+    if (g->state == MUSIC_AT_NOTE && tones_owed(w, g) != 0) return false;
     for (int p = from; p < to; p++)
         if (due(w, g) >> p & 1) return false;
     return true;
@@ -301,8 +337,8 @@ static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g
 {
     int closest = densities[w->density].closest, widest = densities[w->density].widest;
     struct music_grammar there = *g;
-    there.pos = (int16_t)value, there.pitch = -1;
-    if (owes_chord(w, g) || g->part < 0) return false;
+    there.pos = (int16_t)value, there.pitch = -1, there.tones = 0;
+    if (owes_chord(w, g) || g->part < 0 || (g->state == MUSIC_AT_NOTE && tones_owed(w, g) != 0)) return false;
     if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
     if (g->pos >= 0 && value < g->pos + closest) return false;
     if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
@@ -350,8 +386,9 @@ static int32_t next_pitch(const struct music_wishes *w, const struct music_gramm
 {
     int best = -1, last = g->last_pitch[g->part];
     bool tonic = closes(w, g) && g->pitch < 0;                 /* the way home closes at once */
+    unsigned owed = tones_owed(w, g);
     for (int pitch = g->pitch + 1; pitch < 128; pitch++) {
-        if (!pitch_fits(w, g, pitch) || (tonic && pitch % 12 != tonic_of(g->key))) continue;
+        if (!pitch_fits(w, g, pitch) || (tonic && pitch % 12 != tonic_of(g->key)) || (owed != 0 && !(owed >> pitch % 12 & 1))) continue;
         int far = pitch > last ? pitch - last : last - pitch, was = best > last ? best - last : last - best;
         if (best < 0 || far < was) best = pitch;
     }
@@ -389,6 +426,7 @@ static int32_t next_line(const struct music_wishes *w, const struct music_gramma
 {
     int widest = densities[w->density].widest, closest = densities[w->density].closest, from = g->part < 0 ? 0 : g->part;
     if (owes_chord(w, g)) return music_id(MUSIC_CHORD, music_chord_value(chord_of_bar(w, g)));
+    if (g->state == MUSIC_AT_NOTE && tones_owed(w, g) != 0) return next_pitch(w, g);
     if (at_hole(g)) return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
     if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_grammar_bar_steps(g)) return music_id(MUSIC_POS, g->pos + widest);
     if (closes(w, g) && g->pos >= 0 && !closed(g)) return music_id(MUSIC_POS, g->pos + (closest > 0 ? closest : 1));

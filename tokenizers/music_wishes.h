@@ -11,6 +11,7 @@
  *     low, high           pitches of all parts but drums
  *     scale_lock          their pitches belong to the scale of the key in force (minor: with raised sixth and seventh)
  *     chord               in bar b, at strong positions (music_strong), they belong to chord[b % chords]; the bar tells its `chord`
+ *     full                there a part of keyboards, guitars, harp or strings plays all of the chord's tones that its range has room for
  *     cadence             a full close: the last bar but one has the dominant's tones at strong positions (unless chords are wished), the last
  *                         one the tonic's; there the first and the last part with pitches play, the first one's last and highest and the
  *                         last one's last and lowest tone is the tonic, and no note sounds beyond the end. Without bars the header tells a `length`
@@ -35,7 +36,7 @@ struct music_wishes {
     double quarters;                     /* a minute, as asked for: the tempo that tokens only come near to; 0: free */
     int16_t program[MUSIC_PARTS_MOST];   /* (parts); MUSIC_DRUMS for drums */
     int parts, voices;                   /* 0: free; only one of them is used, parts first */
-    bool drums, scale_lock, holes, cadence;
+    bool drums, scale_lock, holes, cadence, full;
     int bars;                            /* of the whole piece; 0: free */
     int first;                           /* bars that were there before, which wishes do not bind; chords start behind them */
     uint8_t low, high;

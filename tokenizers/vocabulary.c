@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { VERSION = 2 };                    /* 2: music has chords, lengths, densities and holes */
+enum { VERSION = 3 };                    /* 2: music has chords, lengths, densities and holes; 3: metres of whole notes, 24 colours for native 16 */
 
 const char *special_name(enum special special)
 {

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double GREY = 128.0 / 255;
+static const double GREY = VQ_GREY / 255.0;
 
 bool vq_init(struct vq *vq, int K, struct conv net, struct error *error)
 {
@@ -43,15 +43,18 @@ void vq_patches(const struct sprite *sprite, float *x)
 
 static uint8_t byte_of(float x) { return (uint8_t)lrintf(255 * (x < 0 ? 0 : x > 1 ? 1 : x)); }
 
+void vq_pixel(const float y[4], uint8_t rgba[4])
+{
+    memset(rgba, 0, 4);
+    if (y[3] < 0.5f) return;
+    for (int d = 0; d < 3; d++) rgba[d] = byte_of(y[d] / y[3]);
+    rgba[3] = 255;
+}
+
 static void paint(const float *y, struct sprite *out)
 {
     for (int place = 0; place < VQ_CODES; place++)
-        for (int k = 0; k < 4; k++, y += 4) {
-            uint8_t *p = out->rgba + 4 * pixel_of(place, k);
-            if (y[3] < 0.5f) continue;
-            for (int d = 0; d < 3; d++) p[d] = byte_of(y[d] / y[3]);
-            p[3] = 255;
-        }
+        for (int k = 0; k < 4; k++, y += 4) vq_pixel(y, out->rgba + 4 * pixel_of(place, k));
 }
 
 /* ---- codes ---- */
@@ -94,23 +97,30 @@ double vq_error(const float *y, const float *x, double alpha_weight, float *dy)
 
 /* ---- encoding and decoding ---- */
 
-/* Memory for one picture. */
-struct desk { float *x, *y, *kept, *scratch, *score; };
-
-static bool desk_init(struct desk *d, const struct vq *vq, struct error *error)
+bool vq_desk_init(struct vq_desk *d, const struct vq *vq, int pictures, struct error *error)
 {
-    *d = (struct desk){.x = mem_alloc(VQ_NUMBERS, sizeof(float), error), .y = mem_alloc(VQ_NUMBERS, sizeof(float), error), .kept = mem_alloc(conv_kept(&vq->net), sizeof(float), error),
-        .scratch = mem_alloc(conv_scratch(&vq->net), sizeof(float), error), .score = mem_alloc((size_t)VQ_CODES * (size_t)vq->K, sizeof(float), error)};
-    return d->x != NULL && d->y != NULL && d->kept != NULL && d->scratch != NULL && d->score != NULL;
+    size_t n = (size_t)pictures;
+    *d = (struct vq_desk){.x = mem_alloc(n * VQ_NUMBERS, sizeof(float), error), .y = mem_alloc(n * VQ_NUMBERS, sizeof(float), error),
+        .dx = mem_alloc(VQ_NUMBERS, sizeof(float), error), .dy = mem_alloc(VQ_NUMBERS, sizeof(float), error), .kept = mem_alloc(n * conv_kept(&vq->net), sizeof(float), error),
+        .scratch = mem_alloc(n * conv_scratch(&vq->net), sizeof(float), error), .score = mem_alloc((size_t)VQ_CODES * (size_t)vq->K, sizeof(float), error)};
+    return d->x != NULL && d->y != NULL && d->dx != NULL && d->dy != NULL && d->kept != NULL && d->scratch != NULL && d->score != NULL;
 }
 
-static void desk_free(struct desk *d) { mem_free(d->x), mem_free(d->y), mem_free(d->kept), mem_free(d->scratch), mem_free(d->score); }
-
-/* y = x + network(x) */
-static void correct(const struct vq *vq, const float *weights, struct desk *d)
+void vq_desk_free(struct vq_desk *d)
 {
-    conv_forward(&vq->net, weights, 1, d->x, d->y, d->kept, d->scratch);
-    for (int i = 0; i < VQ_NUMBERS; i++) d->y[i] += d->x[i];
+    mem_free(d->x), mem_free(d->y), mem_free(d->dx), mem_free(d->dy), mem_free(d->kept), mem_free(d->scratch), mem_free(d->score);
+    *d = (struct vq_desk){0};
+}
+
+void vq_correct(const struct vq *vq, const float *weights, int n, struct vq_desk *d)
+{
+    conv_forward(&vq->net, weights, n, d->x, d->y, d->kept, d->scratch);
+    for (int i = 0; i < n * VQ_NUMBERS; i++) d->y[i] += d->x[i];
+}
+
+void vq_look_up(const struct vq *vq, const int32_t codes[VQ_CODES], float *e)
+{
+    for (int i = 0; i < VQ_CODES; i++) memcpy(e + i * VQ_PATCH, vq->code + (size_t)codes[i] * VQ_PATCH, VQ_PATCH * sizeof *e);
 }
 
 /* Native 16: each doubled pixel is the nearest colour. */
@@ -130,34 +140,37 @@ static void encode_doubled(const struct vq *vq, const struct sprite *sprite, int
 
 bool vq_encode(const struct vq *vq, const struct sprite *sprite, int32_t codes[VQ_CODES], struct error *error)
 {
-    struct desk d;
+    struct vq_desk d;
+    float x[VQ_NUMBERS];
     if (sprite_is_doubled(sprite)) {
         encode_doubled(vq, sprite, codes);
         return true;
     }
-    bool ok = desk_init(&d, vq, error);
+    bool ok = vq_desk_init(&d, vq, VQ_TRIALS, error);
     if (ok) {
-        vq_patches(sprite, d.x);
-        correct(vq, vq->encoder, &d);
+        vq_patches(sprite, x);
+        memcpy(d.x, x, sizeof x);
+        vq_correct(vq, vq->encoder, 1, &d);
         vq_nearest(vq->code, vq->K, d.y, VQ_CODES, codes, d.score);
+        vq_refine(vq, x, VQ_ROUNDS, codes, &d);
     }
-    desk_free(&d);
+    vq_desk_free(&d);
     return ok;
 }
 
 bool vq_decode(const struct vq *vq, const int32_t codes[VQ_CODES], bool doubled, struct sprite *out, struct error *error)
 {
-    struct desk d;
+    struct vq_desk d;
     if (!sprite_init(out, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
     for (int i = 0; doubled && i < SPRITE_PIXELS; i++)
         memcpy(out->rgba + 4 * i, vq->colour[codes[i / SPRITE_SIDE / 2 * CONV_SIDE + i % SPRITE_SIDE / 2]], 4);
     if (doubled) return true;
-    bool ok = desk_init(&d, vq, error);
+    bool ok = vq_desk_init(&d, vq, 1, error);
     if (ok) {
-        for (int i = 0; i < VQ_CODES; i++) memcpy(d.x + i * VQ_PATCH, vq->code + (size_t)codes[i] * VQ_PATCH, VQ_PATCH * sizeof(float));
-        correct(vq, vq->decoder, &d);
+        vq_look_up(vq, codes, d.x);
+        vq_correct(vq, vq->decoder, 1, &d);
         paint(d.y, out);
     } else sprite_free(out);
-    desk_free(&d);
+    vq_desk_free(&d);
     return ok;
 }

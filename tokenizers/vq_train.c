@@ -3,7 +3,8 @@
  * 1. k-means over the patches gives the codes a start (van den Oord's codebook, started as by Zeghidour et al. 2021, "SoundStream").
  * 2. Adam on both networks and the codes, the encoder from DELAY of the steps on, when the decoder has learned to use the codes around a place.
  *    Codes that nothing chooses any more restart on patches with large errors, so none is dead for long.
- * 3. The colours for native 16 come from k-means over those sprites' pixels.
+ * 3. The last steps, a share of POLISH, learn from refined codes (vq_refine.c): those that will be sent. Adam starts anew and the rate goes down once more.
+ * 4. The colours for native 16 come from k-means over those sprites' pixels.
  *
  * The work of a step is shared out by groups of pictures; each worker has a gradient of its own, and they are added up in order. */
 #include "core/mem.h"
@@ -16,11 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP = 4, KMEANS_SPRITES = 3000, KMEANS_ROUNDS = 20, COLOUR_ROUNDS = 15, RESTART_EVERY = 200, SLICE = 1024 };
-static const double DELAY = 0.15, DECAY = 0.4, COMMIT = 250, ALPHA = 0.15, FLOOR = 10, CODE_RATE = 0.3, CLIP = 1, DEAD = 0.3;
+enum { GROUP = 4, KMEANS_SPRITES = 3000, KMEANS_ROUNDS = 20, COLOUR_ROUNDS = 15, RESTART_EVERY = 200, SLICE = 1024, REFINE_ROUNDS = 2 };
+static const double DELAY = 0.15, DECAY = 0.4, COMMIT = 250, FLOOR = 10, CODE_RATE = 0.3, CLIP = 1, DEAD = 0.3;
+static const double POLISH = 700.0 / 9700, POLISH_RATE = 0.3, POLISH_DECAY = 0.7;
 
 /* One worker's memory. */
-struct worker { float *x, *z, *e, *y, *dy, *dz, *kept[2], *scratch, *score, *gradient; double loss; };
+struct worker { float *x, *z, *e, *y, *dy, *dz, *kept[2], *scratch, *score, *gradient; struct vq_desk desk; double loss; };
 
 struct trainer {
     const struct vq_options *options;
@@ -32,8 +34,8 @@ struct trainer {
     int workers_n;
     float *gradient, *first, *second, *usage, *z, *far;      /* (numbers) three times, (K), (batch, 256, 16), (batch, 256) */
     int32_t *chosen;               /* (batch, 256) */
-    long step;
-    bool encode;                   /* the encoder learns already */
+    long step, before_polish;      /* polishing begins there */
+    bool encode, polish;           /* the encoder learns already; codes are refined */
     vq_progress *progress;
     void *context;
     struct error *error;
@@ -134,12 +136,13 @@ static void work_group(void *context, int item, int index)
     if (t->encode) conv_forward(&vq->net, vq->encoder, GROUP, w->x, w->z, w->kept[0], w->scratch);
     for (size_t i = 0; i < total; i++) w->z[i] = w->x[i] + (t->encode ? w->z[i] : 0);
     vq_nearest(vq->code, vq->K, w->z, GROUP * VQ_CODES, chosen, w->score);
+    for (int i = 0; t->polish && i < GROUP; i++) vq_refine(vq, w->x + i * VQ_NUMBERS, REFINE_ROUNDS, chosen + i * VQ_CODES, &w->desk);
     for (int i = 0; i < GROUP * VQ_CODES; i++) memcpy(w->e + i * VQ_PATCH, vq->code + (size_t)chosen[i] * VQ_PATCH, VQ_PATCH * sizeof(float));
     conv_forward(&vq->net, vq->decoder, GROUP, w->e, w->y, w->kept[1], w->scratch);
     for (size_t i = 0; i < total; i++) w->y[i] += w->e[i];
     for (int i = 0; i < GROUP; i++) {
         float *dy = w->dy + i * VQ_NUMBERS;
-        double error = vq_error(w->y + i * VQ_NUMBERS, w->x + i * VQ_NUMBERS, ALPHA, dy) + FLOOR;
+        double error = vq_error(w->y + i * VQ_NUMBERS, w->x + i * VQ_NUMBERS, VQ_ALPHA, dy) + FLOOR;
         w->loss += log(error) / t->options->batch;
         for (int k = 0; k < VQ_NUMBERS; k++) dy[k] = (float)((double)dy[k] / (error * t->options->batch));
     }
@@ -203,22 +206,32 @@ static void restart_dead(struct trainer *t)
     }
 }
 
+/* A warm-up, then a plateau, then down to (nearly) nothing; the same, lower, when polishing. `begun`: at which step. */
+static double rate_of(const struct trainer *t, long begun, double done)
+{
+    double decay = t->polish ? POLISH_DECAY : DECAY, warm = t->polish ? 30 : 200, top = t->options->rate * (t->polish ? POLISH_RATE : 1);
+    return top * fmin(1, (double)(t->step - begun + 1) / warm) * (done < 1 - decay ? 1 : fmax(0.02, (1 - done) / decay));
+}
+
 static double step_once(struct trainer *t)
 {
     struct vq *vq = t->vq;
     const struct vq_options *o = t->options;
+    t->polish = t->step >= t->before_polish;
+    long begun = t->polish ? t->before_polish : 0, end = t->polish ? o->steps : t->before_polish;
     size_t nets = conv_numbers(&vq->net), at = 0;
-    double done = (double)t->step / (double)o->steps, rate = o->rate * fmin(1, (double)(t->step + 1) / 200) * (done < 1 - DECAY ? 1 : fmax(0.02, (1 - done) / DECAY)), loss = 0;
-    t->encode = done >= DELAY;
+    double done = (double)(t->step - begun) / (double)(end - begun), rate = rate_of(t, begun, done), loss = 0;
+    t->encode = t->polish || done >= DELAY;
+    if (t->polish && t->step == begun) memset(t->first, 0, 2 * t->numbers * sizeof *t->first);
     threads_run(t->pool, o->batch / GROUP, work_group, t);
     sum_gradients(t);
     t->step++;
     const struct { float *weights; size_t n; double rate; } parts[] = {{vq->encoder, nets, rate}, {vq->decoder, nets, rate}, {vq->code, (size_t)vq->K * VQ_PATCH, rate * CODE_RATE}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; at += parts[i++].n)
-        if (i != 0 || t->encode) adam(parts[i].weights, t->gradient + at, t->first + at, t->second + at, parts[i].n, parts[i].rate, t->step);
+        if (i != 0 || t->encode) adam(parts[i].weights, t->gradient + at, t->first + at, t->second + at, parts[i].n, parts[i].rate, t->step - begun);
     for (int k = 0; k < vq->K; k++) t->usage[k] *= 0.995f;
     for (int i = 0; i < o->batch * VQ_CODES; i++) t->usage[t->chosen[i]] += 1;
-    if (t->step % RESTART_EVERY == 0 && done < 1 - DECAY) restart_dead(t);
+    if (t->step % RESTART_EVERY == 0 && !t->polish && done < 1 - DECAY) restart_dead(t);
     for (int w = 0; w < t->workers_n; w++) loss += t->workers[w].loss, t->workers[w].loss = 0;
     return loss;
 }
@@ -287,6 +300,7 @@ static bool worker_init(struct trainer *t, struct worker *w)
     w->score = mem_alloc((size_t)GROUP * VQ_CODES * (size_t)t->vq->K, sizeof(float), t->error);
     w->gradient = mem_alloc(t->numbers, sizeof(float), t->error);
     if (w->x == NULL || w->kept[0] == NULL || w->scratch == NULL || w->score == NULL || w->gradient == NULL) return false;
+    if (!vq_desk_init(&w->desk, t->vq, VQ_TRIALS, t->error)) return false;
     w->z = w->x + total, w->e = w->z + total, w->y = w->e + total, w->dy = w->y + total, w->dz = w->dy + total, w->kept[1] = w->kept[0] + GROUP * conv_kept(net);
     return true;
 }
@@ -313,7 +327,7 @@ static bool trainer_init(struct trainer *t)
 static void trainer_free(struct trainer *t)
 {
     for (int w = 0; t->workers != NULL && w < t->workers_n; w++)
-        mem_free(t->workers[w].x), mem_free(t->workers[w].kept[0]), mem_free(t->workers[w].scratch), mem_free(t->workers[w].score), mem_free(t->workers[w].gradient);
+        mem_free(t->workers[w].x), mem_free(t->workers[w].kept[0]), mem_free(t->workers[w].scratch), mem_free(t->workers[w].score), mem_free(t->workers[w].gradient), vq_desk_free(&t->workers[w].desk);
     mem_free(t->workers), mem_free(t->gradient), mem_free(t->usage), mem_free(t->z), mem_free(t->far), mem_free(t->chosen);
 }
 
@@ -322,6 +336,7 @@ static bool run(struct trainer *t)
     double loss = 0;
     conv_start(&t->vq->net, t->options->seed, t->vq->encoder), conv_start(&t->vq->net, t->options->seed + 1, t->vq->decoder);
     if (!start_codes(t)) return false;
+    t->before_polish = t->options->steps - lround(POLISH * (double)t->options->steps);
     while (t->step < t->options->steps) {
         loss += step_once(t) / 100;
         if (t->step % 100 != 0) continue;

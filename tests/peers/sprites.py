@@ -42,7 +42,8 @@ def faults(a, w):
     if a.shape[:2] not in ((16, 16), (32, 32)) or (w['size'] and a.shape[0] != w['size']): out.append('size %s' % (a.shape,))
     if not np.isin(a[..., 3], (0, 255)).all(): out.append('soft alpha')
     used = {tuple(c) for c in a[opaque][:, :3].tolist()}
-    if len(used) > (w['colours'] or 16) + (1 if w['background'] and not w['colours'] else 0): out.append('%d colours' % len(used))
+    most = w['colours'] or (24 if a.shape[0] == 16 and not w['palette'] else 16)
+    if len(used) > most + (1 if w['background'] and not w['colours'] else 0): out.append('%d colours' % len(used))
     if w['palette'] and not used <= set(w['palette']): out.append('colours outside the palette')
     if w['symmetry'] and not (a == a[:, ::-1]).all(): out.append('not symmetric')
     if w['background'] and not opaque.all(): out.append('see-through')
