@@ -2,7 +2,8 @@
  *
  * The new parts are holes of a piece in the form that training taught (docs/music-tokens.md): the tune in the first pass, each bar with its chord,
  * then the new parts in the second. Long tunes go in windows; a window goes on from the last bars of the one before. Chords are those of --chords,
- * else found by rule; they are told and obeyed at strong positions, where instruments that play chords play all their tones. A part that nobody named keeps to the range of accompaniments. */
+ * else found by rule; they are told and obeyed at strong positions, where instruments that play chords play all their tones. A part
+ * that nobody named keeps to the range of accompaniments. */
 #include "app/tune.h"
 #include "core/mem.h"
 #include "modalities/music_chords.h"

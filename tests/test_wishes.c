@@ -271,7 +271,7 @@ START_TEST(wishes_are_obeyed_always)
         check_events(&w, &s);
         check_told(&w, &ids, &g);
         check_notes(&w, &s, g.bars);
-        if (g.hidden == 0) check_full(&w, &s, g.bars);
+        check_full(&w, &s, g.bars);
         if (g.hidden == 0) check_density(&w, &s);
         if (g.hidden == 0 && w.cadence) check_close(&w, &s, g.bars), closes++;
         holes += g.holes > 0, hidden += g.hidden != 0, told += g.length > 0 && w.bars == 0 && !w.cadence;
