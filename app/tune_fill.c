@@ -60,7 +60,7 @@ bool tune_complete(struct tune *t, const struct ids *open, int candidates, struc
     struct piece pieces[TUNE_CANDIDATES] = {0};
     struct music_order order = {.before = open->id, .before_n = open->n};
     struct music_grammar g = tune_state(open->id, open->n);
-    double score, best = -INFINITY;
+    double score, best = -(double)INFINITY;
     int chosen = 0, n = t->e->a->option[OPTION_CANDIDATES].given ? (int)t->e->a->option[OPTION_CANDIDATES].number : candidates;
     if (n > TUNE_CANDIDATES) n = TUNE_CANDIDATES;
     if (g.hidden != 0) {                                       /* each part plays */

@@ -61,7 +61,7 @@ static double limit(int threads, size_t floats, threads_work *work)
         l.block[i] = mem_alloc(floats, sizeof(float), &error);
         for (size_t k = 0; l.block[i] != NULL && k < floats; k++) l.block[i][k] = 1e-3f;
     }
-    double best = INFINITY;
+    double best = (double)INFINITY;
     for (int r = 0; r < 8; r++) {
         double t = bench_now();
         threads_run(pool, threads, work, &l);
@@ -100,11 +100,11 @@ static double ask_peer(const char *script, const char *key)
 {
     char command[600], line[400];
     const char *python = getenv("PEERS");
-    double value = NAN;
-    if (python == NULL || *python == '\0' || script == NULL) return NAN;
+    double value = (double)NAN;
+    if (python == NULL || *python == '\0' || script == NULL) return (double)NAN;
     snprintf(command, sizeof command, "%s bench/peers/%s 2>/dev/null", python, script);
     FILE *pipe = popen(command, "r");
-    if (pipe == NULL) return NAN;
+    if (pipe == NULL) return (double)NAN;
     while (fgets(line, sizeof line, pipe) != NULL) {
         size_t n = strlen(key);
         if (strncmp(line, key, n) == 0 && line[n] == ' ') value = strtod(line + n, NULL);
@@ -117,7 +117,7 @@ static double better(double a, double b, bool less) { return isnan(b) ? a : isna
 
 void bench_figure(const struct figure *f)
 {
-    double ours = NAN, peer = NAN;
+    double ours = (double)NAN, peer = (double)NAN;
     bool peers = getenv("PEERS") != NULL && f->peer != NULL;
     for (int r = 0; r < (peers ? 2 : 1); r++) {
         for (int i = 0; i < ROUNDS; i++) ours = better(ours, f->ours(f->context), f->less);
@@ -141,7 +141,7 @@ double bench_child_memory(const char *argument)
         execl("/proc/self/exe", "bench", argument, (char *)NULL);
         _exit(127);
     }
-    if (child < 0 || wait4(child, &status, 0, &usage) < 0 || status != 0) return NAN;
+    if (child < 0 || wait4(child, &status, 0, &usage) < 0 || status != 0) return (double)NAN;
     return (double)usage.ru_maxrss / 1024;
 }
 

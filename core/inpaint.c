@@ -89,7 +89,7 @@ static void stop(struct painting *p)
 static bool children_of(const struct painting *p, size_t place, int children[INPAINT_PARTICLES_MOST])
 {
     int n = p->q->particles, at = 0;
-    double most = -INFINITY, sum = 0, squares = 0, share[INPAINT_PARTICLES_MOST], passed;
+    double most = -(double)INFINITY, sum = 0, squares = 0, share[INPAINT_PARTICLES_MOST], passed;
     for (int k = 0; k < n; k++) most = fmax(most, p->weight[k]);
     for (int k = 0; k < n; k++) share[k] = exp(p->weight[k] - most), sum += share[k], squares += share[k] * share[k];
     if (sum * sum >= squares * n / 2) return false;

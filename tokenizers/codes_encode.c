@@ -179,7 +179,7 @@ static int own_colours(const uint8_t (*colour)[3], const float *weight, int n, u
 {
     float centre[CODES_COLOURS_16][3];
     int owner[SPRITE_PIXELS];
-    double least = INFINITY;
+    double least = (double)INFINITY;
     if (n <= CODES_COLOURS_16) {
         memcpy(own, colour, (size_t)n * sizeof *own);
         return n;
