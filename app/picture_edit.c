@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CANDIDATES = 16 };
+enum { CANDIDATES = 48 };
 
 /* Which pixels of the art stay (keep: 1), for the piece with this seed. */
 typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);
