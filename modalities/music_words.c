@@ -92,14 +92,14 @@ static size_t read_metre(const char *text, int *metre)
     int numerator, denominator, n = 0;
     if (!isdigit((unsigned char)text[0]) || sscanf(text, "%2d/%2d%n", &numerator, &denominator, &n) < 2 || isdigit((unsigned char)text[n])) return 0;
     *metre = music_metre_value(numerator, denominator);
-    return *metre < 0 ? 0 : (size_t)n;
+    return *metre < 0 || music_metre_parts(*metre) > 1 ? 0 : (size_t)n;
 }
 
 bool music_words_metre(const char *text, struct music_wishes *w, struct error *error)
 {
     int metre;
     size_t n = read_metre(text, &metre);
-    if (n == 0 || text[n] != '\0') return usage(error, "metre", text, "one as 6/8, with 2, 4, 8 or 16 below and at most 12 quarter notes,");
+    if (n == 0 || text[n] != '\0') return usage(error, "metre", text, "one as 6/8, with 1, 2, 4, 8 or 16 below and at most 12 quarter notes,");
     w->metre = (int16_t)metre;
     return true;
 }

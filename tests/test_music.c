@@ -61,6 +61,7 @@ START_TEST(values_are_nearest)
         music_metre_of(value, &numerator, &denominator);
         ck_assert_int_eq(music_metre_value(numerator, denominator), value);
         ck_assert_int_le(music_metre_steps(value), MUSIC_BAR_STEPS_MOST);
+        ck_assert_int_eq(music_metre_steps(value) * music_metre_parts(value) * denominator, numerator * 4 * MUSIC_STEPS_PER_QUARTER);
     }
     for (int sharps = -7; sharps <= 7; sharps++)
         for (int minor = 0; minor < 2; minor++) {
@@ -203,6 +204,27 @@ START_TEST(metre_changes_off_the_bar_line)
     score_add_metre(&score, 5000, 4, 4, &error);
     check_body(&score, "bar, pos 11, metre 3/4, pos 0, pitch 60, duration 12, bar, pos 26, metre 2/4, pos 25, pitch 62, duration 12", &loss);
     score_free(&score);
+}
+END_TEST
+
+START_TEST(very_long_bars_are_told_in_parts)
+{
+    struct score score = one_part(), back;
+    struct music_loss loss;
+    struct error error = {0};
+    struct ids ids = {0};
+    add(&score, 8 * 480, 480, 60);
+    add(&score, 28 * 480, 480, 62);
+    score_add_metre(&score, 0, 28, 4, &error);
+    score_add_metre(&score, 28 * 480, 13, 4, &error);          /* no part of several quarters fits */
+    check_body(&score, "bar, bar, pos 12, pitch 60, duration 12, bar, bar, bar, metre 13/4, pos 0, pitch 62, duration 12", &loss);
+    ck_assert(loss.metres_changed < 0.5 && music_encode(&score, &ids, NULL, &error) && music_decode(ids.id, ids.n, &back, &error));
+    ck_assert(back.metres == 2 && back.metre[0].numerator == 28 && back.metre[1].numerator == 13 && back.metre[1].tick == 28 * 480);
+    score.metre[0].numerator = 36;                             /* a longer one yet: replaced by its half, 18/4, in bars of 9/4 */
+    check_body(&score, "bar, pos 96, pitch 60, duration 12, bar, bar, bar, pos 12, metre 13/4, bar, pos 0, pitch 62, duration 12", &loss);
+    ck_assert(loss.metres_changed > 0.5);
+    score_free(&score), score_free(&back);
+    ids_free(&ids);
 }
 END_TEST
 
@@ -494,6 +516,7 @@ int main(void)
     tcase_add_test(all, random_ids_do_no_harm);
     tcase_add_test(all, wrong_ids_are_named);
     tcase_add_test(all, metre_changes_off_the_bar_line);
+    tcase_add_test(all, very_long_bars_are_told_in_parts);
     tcase_add_test(all, tempo_and_key_change_inside_of_bars);
     tcase_add_test(all, equal_notes_merge_and_lengths_stop_at_the_next);
     tcase_add_test(all, many_parts_become_sixteen);

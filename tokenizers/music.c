@@ -2,7 +2,8 @@
  *
  * Ids run through the kinds in the order of the table below. What a value means:
  *
- *     metre     numerators 1 … up to bars of 144 steps, for the denominators 1, 2, 4, 8, 16 in turn
+ *     metre     numerators 1 … up to bars of 384 steps (144 for sixteenths), for the denominators 1, 2, 4, 8, 16 in turn; bars of more
+ *               than 144 steps are told in equal parts, the largest that fit: 28/4 in four of 7/4
  *     key       0 … 14: major with 7 flats … 7 sharps; 15 … 29: minor; 30: none
  *     tempo     a traditional metronome's scale with the multiples of ten and faster ones added
  *     chord     quality * 12 + root, 96: none (music_chord.c)
@@ -24,15 +25,15 @@ static const int16_t tempos[] = {
 
 static const uint8_t velocities[] = {16, 32, 48, 64, 80, 96, 112, 127};
 
-/* Denominators and how many numerators each has: numerator * 48 / denominator <= 144. */
-static const struct { int denominator, count; } metres[] = {{1, 3}, {2, 6}, {4, 12}, {8, 24}, {16, 48}};
+/* Denominators and how many numerators each has: numerator * 48 / denominator <= 384, and 144 for sixteenths. */
+static const struct { int denominator, count; } metres[] = {{1, 8}, {2, 16}, {4, 32}, {8, 64}, {16, 48}};
 
 /* Stretches of durations: up to `to` steps by `by`. */
 static const struct { int to, by; } durations[] = {{96, 1}, {192, 6}, {288, 12}, {384, 24}};
 
 static const struct { const char *name; int count; } music_kinds[MUSIC_KINDS] = {
     [MUSIC_BAR] = {"bar", 1},
-    [MUSIC_METRE] = {"metre", 3 + 6 + 12 + 24 + 48},
+    [MUSIC_METRE] = {"metre", 8 + 16 + 32 + 64 + 48},
     [MUSIC_KEY] = {"key", 31},
     [MUSIC_TEMPO] = {"tempo", sizeof tempos / sizeof tempos[0]},
     [MUSIC_PROGRAM] = {"program", 129},
@@ -104,11 +105,19 @@ void music_metre_of(int value, int *numerator, int *denominator)
     *denominator = metres[i].denominator;
 }
 
+int music_metre_parts(int value)
+{
+    int numerator, denominator, parts = 1;
+    music_metre_of(value, &numerator, &denominator);
+    while (numerator % parts != 0 || numerator / parts * 4 * MUSIC_STEPS_PER_QUARTER / denominator > MUSIC_BAR_STEPS_MOST) parts++;
+    return parts;
+}
+
 int music_metre_steps(int value)
 {
     int numerator, denominator;
     music_metre_of(value, &numerator, &denominator);
-    return numerator * 4 * MUSIC_STEPS_PER_QUARTER / denominator;
+    return numerator / music_metre_parts(value) * 4 * MUSIC_STEPS_PER_QUARTER / denominator;
 }
 
 int music_key_value(int sharps, bool minor)

@@ -10,7 +10,8 @@
  *     line    = [part]  (pos note+)+                                     parts ascending; no `part` in a piece of one part
  *     note    = [velocity] pitch duration                                positions and, at one position, pitches ascending
  *
- * A late metre cuts the bar short: the next one starts there, so nothing late comes behind it.
+ * A late metre cuts the bar short: the next one starts there, so nothing late comes behind it. In a metre of very long bars (28/4) `bar`
+ * is one of its equal parts (7/4).
  *
  * A note's velocity class is its part's current one (MUSIC_VELOCITY_START at the piece's start) unless a `velocity`
  * before it changes that, in the order of ids. Empty bars are just `bar`. The end of a piece is not in this vocabulary: the caller has an
@@ -65,7 +66,8 @@ const char *music_name(int32_t id, char text[32]);           /* "pitch 60", "met
 /* What values mean. The *_value functions give the nearest value, metre and key -1 when there is none. */
 int music_metre_value(int numerator, int denominator);
 void music_metre_of(int value, int *numerator, int *denominator);
-int music_metre_steps(int value);                            /* length of a bar */
+int music_metre_parts(int value);                            /* 1; of a bar longer than MUSIC_BAR_STEPS_MOST, as how many bars it is told */
+int music_metre_steps(int value);                            /* length of a bar, or of such a part */
 int music_key_value(int sharps, bool minor);
 bool music_key_of(int value, int *sharps, bool *minor);      /* false for MUSIC_KEY_NONE */
 int music_tempo_value(double quarters_per_minute);           /* nearest by ratio */

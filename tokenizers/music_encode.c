@@ -11,7 +11,7 @@
  *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
  *     tempo, key               to the nearest step; the last one at a step stays
  *     metre in a bar           to the nearest step, where the bar is cut short
- *     unknown metre            one of the same length (6/32 as 3/16), else of bars a whole number of times as short (28/4 as 7/4), else 4/4
+ *     unknown metre            one of the same length (6/32 as 3/16), else of bars a whole number of times as short (36/4 as 18/4), else 4/4
  *     events after the last note's bar are dropped
  */
 #include "core/mem.h"

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { VERSION = 3 };                    /* 2: music has chords, lengths, densities and holes; 3: metres of whole notes, 24 colours for native 16 */
+enum { VERSION = 4 };     /* 2: music has chords, lengths, densities and holes; 3: metres of whole notes, 24 colours for native 16; 4: metres of long bars */
 
 const char *special_name(enum special special)
 {
