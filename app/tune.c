@@ -101,6 +101,20 @@ bool tune_put(struct tune *t, const struct score *made, int first, int bars, int
 
 /* ---- the verbs' common course ---- */
 
+/* A bar too long for the grid's tokens counts as several: say so where the user counts bars. */
+static void say_long_bars(const struct tune *t)
+{
+    if (!t->e->a->option[OPTION_BARS].given || t->e->a->option[OPTION_QUIET].given) return;
+    for (size_t i = 0; i < t->original.n; i++) {
+        enum music_kind kind;
+        int value, numerator, denominator;
+        if (!music_kind_of(t->original.id[i], &kind, &value) || kind != MUSIC_METRE || music_metre_segments(value) == 1) continue;
+        music_metre_of(value, &numerator, &denominator);
+        app_say("%s: a bar of %d/%d counts as %d in --bars", t->path, numerator, denominator, music_metre_segments(value));
+        return;
+    }
+}
+
 static bool tune_read(struct tune *t, struct error *error)
 {
     struct music_loss loss;
@@ -109,6 +123,7 @@ static bool tune_read(struct tune *t, struct error *error)
     if (t->file.kind != MODALITY_MUSIC) return error_set(error, ERROR_USAGE, "%s: no music; a .mid or .abc is wanted", t->path);
     bool ok = (music_encode(&t->file.score, &t->original, &loss, error) && music_loss_text(&loss, &text, error)) || error_prefix(error, "%s", t->path);
     if (ok && strstr(bytes_text(&text), "nothing lost") == NULL && !t->e->a->option[OPTION_QUIET].given) app_say("%s on the grid: %s", t->path, bytes_text(&text));
+    if (ok) say_long_bars(t);
     if (t->file.score.tempos == 1) t->wishes.quarters = 60e6 / t->file.score.tempo[0].us_per_quarter;
     bytes_free(&text);
     return ok;

@@ -92,7 +92,7 @@ static size_t read_metre(const char *text, int *metre)
     int numerator, denominator, n = 0;
     if (!isdigit((unsigned char)text[0]) || sscanf(text, "%2d/%2d%n", &numerator, &denominator, &n) < 2 || isdigit((unsigned char)text[n])) return 0;
     *metre = music_metre_value(numerator, denominator);
-    return *metre < 0 || music_metre_parts(*metre) > 1 ? 0 : (size_t)n;
+    return *metre < 0 || music_metre_segments(*metre) > 1 ? 0 : (size_t)n;
 }
 
 bool music_words_metre(const char *text, struct music_wishes *w, struct error *error)

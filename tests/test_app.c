@@ -544,6 +544,8 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
          "$T harmonise works/tune-5.mid -m model -s 1 --instrument guitar --density mid --range C2-G4 -t 2 -o two.mid 2>chords && grep -q 'chords by rule' chords && "
          "$T harmonise works/tune-5.mid -m model -s 1 --instrument violin --instrument drums --instrument cello --chords 'G D' -t 2 -o four.mid && $T fill works/tune-5.mid -m model -s 4 --bars 7-8 --scale-lock --range D4-A5 --chords 'D G' --density high -t 2 -o end.mid && "
          "$T continue works/tune-5.mid -m model -s 1 --bars 18 --cadence -t 2 -o close.mid");
+    must("printf 'X:1\nM:28/4\nL:1/4\nK:C\nCDEF GABc CDEF GABc CDEF GABc CDEF |\n' > long.abc && $T fill long.abc -m model -s 1 --bars 2-3 -t 2 -o long.mid 2>said && "
+         "grep -q 'long.abc: a bar of 28/4 counts as 4 in --bars' said && $T vary long.abc -m model -s 1 -o long2.mid 2>said && ! grep -q counts said");
     must("for i in on vary/vary-2 filled two four end close; do $T redo $i.mid -m model -o redone.mid --overwrite && cmp $i.mid redone.mid || exit 1; done; ! cmp -s vary/vary-2.mid vary/vary-3.mid");
     struct score was = get_score("works/tune-5.mid"), now = get_score("on.mid");
     ck_assert_uint_eq(check_kept(&was, &now, 0, 8 * BAR, true, true), 24);

@@ -61,7 +61,7 @@ START_TEST(values_are_nearest)
         music_metre_of(value, &numerator, &denominator);
         ck_assert_int_eq(music_metre_value(numerator, denominator), value);
         ck_assert_int_le(music_metre_steps(value), MUSIC_BAR_STEPS_MOST);
-        ck_assert_int_eq(music_metre_steps(value) * music_metre_parts(value) * denominator, numerator * 4 * MUSIC_STEPS_PER_QUARTER);
+        ck_assert_int_eq(music_metre_steps(value) * music_metre_segments(value) * denominator, numerator * 4 * MUSIC_STEPS_PER_QUARTER);
     }
     for (int sharps = -7; sharps <= 7; sharps++)
         for (int minor = 0; minor < 2; minor++) {

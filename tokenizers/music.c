@@ -105,7 +105,7 @@ void music_metre_of(int value, int *numerator, int *denominator)
     *denominator = metres[i].denominator;
 }
 
-int music_metre_parts(int value)
+int music_metre_segments(int value)
 {
     int numerator, denominator, parts = 1;
     music_metre_of(value, &numerator, &denominator);
@@ -117,7 +117,7 @@ int music_metre_steps(int value)
 {
     int numerator, denominator;
     music_metre_of(value, &numerator, &denominator);
-    return numerator / music_metre_parts(value) * 4 * MUSIC_STEPS_PER_QUARTER / denominator;
+    return numerator / music_metre_segments(value) * 4 * MUSIC_STEPS_PER_QUARTER / denominator;
 }
 
 int music_key_value(int sharps, bool minor)

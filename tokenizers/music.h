@@ -66,8 +66,8 @@ const char *music_name(int32_t id, char text[32]);           /* "pitch 60", "met
 /* What values mean. The *_value functions give the nearest value, metre and key -1 when there is none. */
 int music_metre_value(int numerator, int denominator);
 void music_metre_of(int value, int *numerator, int *denominator);
-int music_metre_parts(int value);                            /* 1; of a bar longer than MUSIC_BAR_STEPS_MOST, as how many bars it is told */
-int music_metre_steps(int value);                            /* length of a bar, or of such a part */
+int music_metre_segments(int value);                         /* 1; of a bar longer than MUSIC_BAR_STEPS_MOST, as how many bars it is told */
+int music_metre_steps(int value);                            /* length of a bar, or of such a segment */
 int music_key_value(int sharps, bool minor);
 bool music_key_of(int value, int *sharps, bool *minor);      /* false for MUSIC_KEY_NONE */
 int music_tempo_value(double quarters_per_minute);           /* nearest by ratio */

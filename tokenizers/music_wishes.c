@@ -40,7 +40,7 @@ bool music_strong(int metre, int pos)
 {
     int numerator, denominator;
     music_metre_of(metre, &numerator, &denominator);
-    numerator /= music_metre_parts(metre);
+    numerator /= music_metre_segments(metre);
     return pos == 0 || (numerator % 2 == 0 && 2 * pos == music_metre_steps(metre));
 }
 
@@ -360,7 +360,7 @@ static bool fits(const struct music_wishes *w, const struct music_grammar *g, en
     bool head = g->parts == 0;
     if (kind >= MUSIC_METRE && kind <= MUSIC_TEMPO && (g->state == MUSIC_AT_POS || g->state == MUSIC_AT_LATE_KEY)) return false;      /* files have late changes; wishes never */
     switch (kind) {
-    case MUSIC_METRE: return head && w->metre >= 0 ? value == w->metre : music_metre_parts(value) == 1 && (head || metre_may_change(w));
+    case MUSIC_METRE: return head && w->metre >= 0 ? value == w->metre : music_metre_segments(value) == 1 && (head || metre_may_change(w));
     case MUSIC_KEY:
         if (!head && w->cadence && g->at + 1 == bars_to_be(w, g)) return false;      /* it closes in the key of the bar before */
         return head && w->key >= 0 ? value == w->key : w->key < 0 && key_fits(w, value);
