@@ -1,5 +1,6 @@
 /* A loaded model that makes pieces; see engine.h. */
 #include "app/engine.h"
+#include "app/kept.h"
 #include "core/file.h"
 #include "core/infill.h"
 #include "core/inpaint.h"
@@ -182,7 +183,7 @@ bool engine_recipe(const struct engine *e, const struct engine_order *o, const i
               json_quote(out, prompt, strlen(prompt), error) &&
               bytes_printf(out, error, ",\"seed\":%llu,\"options\":{\"do_sample\":%s,\"temperature\":%g,\"top_k\":%d,\"top_p\":%g,\"guidance_scale\":%g",
                            (unsigned long long)o->seed, s->do_sample ? "true" : "false", s->temperature, s->top_k, s->top_p, o->options->guidance_scale) &&
-              append_given(e->a, out, error) && bytes_append_byte(out, '}', error) && (o->wishes == NULL || controls_recipe(o->wishes, out, error)) && recipe_picture(e, o, ids, n, out, error) &&
+              append_given(e->a, out, error) && bytes_append_byte(out, '}', error) && (o->wishes == NULL || controls_recipe(o->wishes, out, error)) && (o->kept == NULL || kept_recipe(o->kept, out, error)) && recipe_picture(e, o, ids, n, out, error) &&
               bytes_printf(out, error, ",\"model\":\"%s\",\"vocabulary\":\"%s\",\"ids\":[", e->model_hash, e->vocabulary_hash);
     for (size_t i = 0; ok && i < n; i++) ok = bytes_printf(out, error, i ? ",%d" : "%d", (int)ids[i]);
     return ok && bytes_append_text(out, "]}", error);
@@ -260,6 +261,7 @@ static bool finish(struct engine *e, const struct engine_order *o, struct making
         if (!finish_of(e, &own, ids, n, &finish, error) || !image_decode(&e->vocabulary, ids, n, &finish, &out->sprite, error)) return false;
     } else if (!modality->decode(&e->vocabulary, ids, n, out, error)) return false;
     if (o->wishes != NULL) controls_set_tempo(&out->score, o->wishes->quarters);
+    if (o->kind == MODALITY_MUSIC && o->music == NULL) score_separate(&out->score);
     return ids_append_many(&out->ids, ids, n, error) && engine_recipe(e, &own, ids, n, &out->recipe, error) &&
            (o->kind != MODALITY_MUSIC || o->prompt == NULL || o->prompt[0] == '\0' || score_set_title(&out->score, o->prompt, error));
 }

@@ -44,6 +44,7 @@ struct engine_order {
     const struct generation *options;
     const struct music_wishes *wishes; /* of music, or NULL */
     const struct music_order *music;   /* bars before, script; or NULL. Room, wishes and what is taken are each piece's own */
+    const struct score *kept;          /* a tune made from a user's file, whose recipe has what ids do not tell (kept.h); or NULL */
     const struct picture_order *picture;   /* or NULL */
     int candidate;                         /* of those for one seed: each draws other numbers */
     int scale;                             /* of a picture's file, told in the recipe; 0: the usual one */

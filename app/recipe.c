@@ -1,4 +1,5 @@
 /* recipe: what made this file; redo: make it again, exactly, from the ids in its recipe; models: what is at hand. */
+#include "app/kept.h"
 #include "app/make.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -154,8 +155,11 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);
     else if (ok && piece.kind == MODALITY_IMAGE) ok = redo_picture(e, root, &ids, &piece.sprite, &scale, error);
     else if (ok) ok = modality_of(piece.kind)->decode(&e->vocabulary, ids.id, ids.n, &piece, error);
+    bool made = strcmp(verb, "play") == 0 || strcmp(verb, "compose") == 0;      /* whole; the others are a user's own tunes, changed */
+    if (ok && piece.kind == MODALITY_MUSIC && made) score_separate(&piece.score);
     const cJSON *tempo = json_member(json_member(root, "controls"), "tempo");
     if (ok && piece.kind == MODALITY_MUSIC && cJSON_IsNumber(tempo) && tempo->valuedouble >= 20 && tempo->valuedouble <= 320) controls_set_tempo(&piece.score, tempo->valuedouble);
+    if (ok && piece.kind == MODALITY_MUSIC) ok = kept_read(json_member(root, "kept"), &piece.score, error);
     if (ok && piece.kind == MODALITY_MUSIC && prompt[0] != '\0') ok = score_set_title(&piece.score, prompt, error);
     ok = ok && bytes_append(&piece.recipe, recipe->data, recipe->n, error);
     char parameters[MAKE_PARAMETERS];

@@ -1,8 +1,10 @@
 /* A tune from a file that a verb works on; see tune.h. */
 #include "app/tune.h"
+#include "app/kept.h"
 #include "app/make.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "modalities/music_chords.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +59,7 @@ bool tune_make(struct tune *t, const struct music_order *order, const struct mus
     for (int i = 0; i < n; i++)
         orders[i] = (struct engine_order){.kind = MODALITY_MUSIC, .verb = t->verb, .seed = t->seed + 7919 * (uint64_t)i, .options = &t->options, .wishes = wishes, .music = order};
     bool ok = engine_make(t->e, orders, n, out, error);
+    for (int i = 0; ok && i < n && order->script == NULL; i++) score_separate(&out[i].score);
     mem_free(orders);
     return ok;
 }
@@ -73,25 +76,37 @@ static void playing_parts(const struct tune *t, int first, int bars, int map[MUS
     for (; n < MUSIC_PARTS_MOST; n++) map[n] = -1;
 }
 
-bool tune_put(struct tune *t, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, unsigned parts, struct error *error)
+/* Cut a new note where one of the tune's n strikes its pitch; false when its pitch sounds already. */
+static bool fits_in(const struct score *s, size_t n, struct score_note *note)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct score_note *other = &s->note[i];
+        if (other->part != note->part || other->pitch != note->pitch) continue;
+        if (other->onset <= note->onset && other->onset + other->length > note->onset) return false;
+        if (other->onset > note->onset && other->onset < note->onset + note->length) note->length = other->onset - note->onset;
+    }
+    return true;
+}
+
+bool tune_put(struct tune *t, const struct score *made, const struct tune_place *place, int from_bar, int to_bar, struct error *error)
 {
     struct score *s = &t->score;
     struct ids ids = {0};
     int map[MUSIC_PARTS_MOST];
+    int64_t at = t->start[place->first], from = t->start[from_bar], to = to_bar <= t->bars ? t->start[to_bar] : INT64_MAX;
     size_t kept = 0;
-    playing_parts(t, first, bars, map);
+    playing_parts(t, place->first, place->bars, map);
     for (size_t i = 0; i < s->notes; i++) {
-        int64_t onset = s->note[i].onset - at;
-        bool replaced = onset >= from && onset < to && parts >> s->note[i].part & 1;
+        bool replaced = s->note[i].onset >= from && s->note[i].onset < to && place->parts >> s->note[i].part & 1;
         if (!replaced) s->note[kept++] = s->note[i];
     }
     s->notes = kept;
     for (size_t i = 0; i < made->notes; i++) {
         struct score_note note = made->note[i];
         int part = note.part < MUSIC_PARTS_MOST ? map[note.part] : -1;
-        if (note.onset < from || note.onset >= to || part < 0 || !(parts >> part & 1)) continue;
         note.onset += at, note.part = (uint16_t)part;
-        if (!score_add_note(s, note, error)) return false;
+        if (note.onset < from || note.onset >= to || part < 0 || !(place->parts >> part & 1)) continue;
+        if ((!place->fresh || fits_in(s, kept, &note)) && !score_add_note(s, note, error)) return false;
     }
     score_sort(s);
     bool ok = music_encode(s, &ids, NULL, error) && tune_take(t, ids.id, ids.n, error);
@@ -115,31 +130,45 @@ static void say_long_bars(const struct tune *t)
     }
 }
 
+/* Scales and closes want a key: where the file has none it gets the one that its pitches fit best. */
+static bool find_key(struct tune *t, struct error *error)
+{
+    struct score *s = &t->file.score;
+    char name[32];
+    int sharps = 0, key;
+    bool minor = false;
+    if (s->keys > 0 || (!t->wishes.scale_lock && !t->wishes.cadence) || (key = music_chords_key(s)) == MUSIC_KEY_NONE) return true;
+    (void)music_key_of(key, &sharps, &minor);
+    if (!t->e->a->option[OPTION_QUIET].given) app_say("%s: tells no key; %s fits its notes and is taken", t->path, music_name(music_id(MUSIC_KEY, key), name) + 4);
+    return score_add_key(s, 0, sharps, minor, error);
+}
+
 static bool tune_read(struct tune *t, struct error *error)
 {
     struct music_loss loss;
     struct bytes text = {0};
     if (!modality_read_file(t->path, &t->file, error)) return false;
     if (t->file.kind != MODALITY_MUSIC) return error_set(error, ERROR_USAGE, "%s: no music; a .mid or .abc is wanted", t->path);
-    bool ok = (music_encode(&t->file.score, &t->original, &loss, error) && music_loss_text(&loss, &text, error)) || error_prefix(error, "%s", t->path);
+    bool ok = find_key(t, error) && music_encode(&t->file.score, &t->original, &loss, error);
+    if (ok) loss.tempos_moved = loss.tempos_rounded = loss.tempos_dropped = loss.velocities_rounded = 0;      /* kept_restore has them */
+    ok = (ok && music_loss_text(&loss, &text, error)) || error_prefix(error, "%s", t->path);
     if (ok && strstr(bytes_text(&text), "nothing lost") == NULL && !t->e->a->option[OPTION_QUIET].given) app_say("%s on the grid: %s", t->path, bytes_text(&text));
     if (ok) say_long_bars(t);
-    if (t->file.score.tempos == 1) t->wishes.quarters = 60e6 / t->file.score.tempo[0].us_per_quarter;
     bytes_free(&text);
     return ok;
 }
 
-/* The finished variation: title and tempo of the file, a recipe, and out. */
+/* The finished variation: title and what else the file has, a recipe, and out. */
 static bool tune_write(struct tune *t, const char *path, struct error *error)
 {
     struct piece piece = {.kind = MODALITY_MUSIC};
     struct ids joint = {0};
     char title[256];
     snprintf(title, sizeof title, "%.250s", t->file.score.title != NULL ? t->file.score.title : file_base(t->path));
-    struct engine_order o = {.kind = MODALITY_MUSIC, .verb = t->verb, .prompt = title, .seed = t->seed, .options = &t->options, .wishes = &t->wishes};
-    bool ok = ids_append_many(&joint, t->ids.id, t->ids.n, error) && music_decode(t->ids.id, t->ids.n, &piece.score, error) && score_set_title(&piece.score, title, error);
+    struct engine_order o = {.kind = MODALITY_MUSIC, .verb = t->verb, .prompt = title, .seed = t->seed, .options = &t->options, .wishes = &t->wishes, .kept = &piece.score};
+    bool ok = ids_append_many(&joint, t->ids.id, t->ids.n, error) && music_decode(t->ids.id, t->ids.n, &piece.score, error) && score_set_title(&piece.score, title, error) &&
+              kept_restore(&t->file.score, &piece.score, error);
     for (size_t i = 0; i < joint.n; i++) joint.id[i] += t->e->vocabulary.music_first;
-    if (ok) controls_set_tempo(&piece.score, t->wishes.quarters);
     ok = ok && engine_recipe(t->e, &o, joint.id, joint.n, &piece.recipe, error) && engine_write(t->e->a, &piece, path, NULL, error) && make_tell(t->e->a, &o, &piece, path, error);
     ids_free(&joint);
     piece_free(&piece);

@@ -43,10 +43,12 @@ bool tune_complete(struct tune *tune, const struct ids *open, int candidates, st
 /* Take new ids: their score and bars. */
 bool tune_take(struct tune *tune, const int32_t *ids, size_t n, struct error *error);
 
-/* Put the notes of a made piece, of its bars from tick `from` to `to`, into the tune in place of those of the same bars; tick 0 of the piece is
- * tick `at` of the tune, and its parts are those that play in bars `first` to first + bars - 1 of the tune. Only the notes of the
- * tune's parts marked in `parts` (bit p: part p) are replaced and put in. */
-bool tune_put(struct tune *tune, const struct score *made, int first, int bars, int64_t at, int64_t from, int64_t to, unsigned parts, struct error *error);
+/* Where a made piece goes: its parts are those that play in bars `first` to first + bars - 1 of the tune, its tick 0 is where the first of them
+ * starts. Only the notes of the tune's parts marked in `parts` (bit p: part p) are replaced and put in. */
+struct tune_place { int first, bars; unsigned parts; bool fresh; };    /* fresh: its notes are new ones, of which none strikes a pitch that sounds */
+
+/* Put the notes of a made piece into the tune in place of its bars `from` to to - 1; those of the bars before them stay. */
+bool tune_put(struct tune *tune, const struct score *made, const struct tune_place *place, int from, int to, struct error *error);
 
 /* Where bar b starts in ids: the index of its `bar`, n behind the last. */
 size_t tune_bar_index(const int32_t *ids, size_t n, int bar);

@@ -115,8 +115,8 @@ bool tune_fill(struct tune *t, struct error *error)
     w.first = h.first - h.from, w.bars = h.first + h.bars == t->bars ? h.all : 0;      /* a last bar has a note */
     ok = ok && tune_complete(t, &h.open, TUNE_CANDIDATES, &w, &piece, error);
     if (ok) {
-        int64_t at = t->start[h.from];
-        ok = tune_put(t, &piece.score, h.from, h.all, at, t->start[h.first] - at, t->start[h.first + h.bars] - at, ~0u, error);
+        struct tune_place place = {h.from, h.all, ~0u, true};
+        ok = tune_put(t, &piece.score, &place, h.first, h.first + h.bars, error);
     }
     piece_free(&piece);
     ids_free(&h.open);

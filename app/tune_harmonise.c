@@ -69,8 +69,8 @@ static bool harmonise_some(const struct harmony *h, int first, int before, int b
     if (t->wishes.parts == 0 && w.low == 0 && w.high == 127) w.low = LOW, w.high = HIGH;
     bool ok = tune_complete(t, open, CANDIDATES, &w, &piece, error);
     if (ok) {
-        int64_t at = t->start[first - before];
-        ok = tune_put(t, &piece.score, first - before, before + bars, at, t->start[first] - at, t->start[first + bars] - at, h->added, error);
+        struct tune_place place = {first - before, before + bars, h->added, true};
+        ok = tune_put(t, &piece.score, &place, first, first + bars, error);
     }
     piece_free(&piece);
     return ok;
@@ -102,10 +102,9 @@ static bool next_window(const struct harmony *h, int first, int *bars, struct er
         else before /= 2;
     }
     *bars = n;
-    if (error->kind == ERROR_NONE && open.n == 0 && silent(h, first)) {
-        int64_t at = t->start[first];                          /* with nothing around it: only the marks go */
-        return tune_put(h->t, &(struct score){0}, first, n, at, 0, t->start[first + n] - at, h->added, error);
-    }
+    struct tune_place marks = {first, n, h->added, false};
+    if (error->kind == ERROR_NONE && open.n == 0 && silent(h, first))      /* with nothing around it: only the marks go */
+        return tune_put(h->t, &(struct score){0}, &marks, first, first + n, error);
     bool fits = error->kind == ERROR_NONE && (open.n > 0 || error_set(error, ERROR_INPUT, "%s: bar %d is too full", t->path, first + 1));
     bool ok = fits && harmonise_some(h, first, before, n, &open, error);
     ids_free(&open);
@@ -129,7 +128,7 @@ static bool find_chords(struct harmony *h, struct error *error)
     struct music_chord *chords = mem_alloc((size_t)t->bars, sizeof *chords, error);
     h->pitches = mem_alloc((size_t)t->bars, sizeof *h->pitches, error);
     bool ok = chords != NULL && h->pitches != NULL &&
-              music_chords_fit(&t->score, t->start, t->bars, tune_state(t->ids.id, t->ids.n).key, chords, error);
+              music_chords_fit(&t->score, t->start, t->bars, chords, error);
     for (int b = 0; ok && b < t->bars; b++)
         h->pitches[b] = t->wishes.chords > 0 ? t->wishes.chord[b % t->wishes.chords] : (uint16_t)music_words_chord_pitches(chords[b].root, chords[b].kind);
     if (ok && t->wishes.chords == 0) tell_chords(t, chords);

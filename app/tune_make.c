@@ -44,8 +44,8 @@ static bool continue_some(struct tune *t, int done, int bars, int all, struct er
     struct music_order order = {.before = before.id, .before_n = before.n};
     ok = ok && tune_make(t, &order, &w, 1, &piece, error);
     if (ok) {
-        int64_t at = t->start[t->bars - k], end = t->start[t->bars] - at;
-        ok = tune_put(t, &piece.score, t->bars - k, k, at, end, INT64_MAX / 2, ~0u, error);
+        struct tune_place place = {t->bars - k, k, ~0u, true};
+        ok = tune_put(t, &piece.score, &place, t->bars, t->bars + bars, error);
     }
     piece_free(&piece);
     ids_free(&before);
@@ -141,9 +141,9 @@ static bool vary_some(struct tune *t, int first, int bars, struct error *error)
     struct music_order order = {.wishes = t->wishes, .script = script.id, .script_n = script.n};
     if (ok && window.n > 0) ok = tune_make(t, &order, NULL, 1, &piece, error);
     if (ok && window.n > 0 && (ok = music_decode(window.id, window.n, &was, error))) {
-        int64_t at = t->start[first - k];
+        struct tune_place place = {first - k, k + bars, ~0u, false};
         settle_clashes(&piece.score, &was);
-        ok = tune_put(t, &piece.score, first - k, k + bars, at, t->start[first] - at, t->start[first + bars] - at, ~0u, error);
+        ok = tune_put(t, &piece.score, &place, first, first + bars, error);
     }
     piece_free(&piece);
     score_free(&was);

@@ -131,7 +131,7 @@ bool show_facts(const struct score *s, bool json, struct bytes *out, struct erro
     double tempo = s->tempos > 0 && s->tempo[0].tick == 0 ? 60e6 / s->tempo[0].us_per_quarter : 120;
     music_name(music_id(MUSIC_KEY, key), name);
     if (!json)
-        return bytes_printf(out, error, "%s%s, %d/%d, %.4g quarter notes a minute, %d bars, %zu notes, %s%s%s, %.0f seconds: ", name, s->keys > 0 ? "" : " (estimated)", numerator,
+        return bytes_printf(out, error, "%s%s, %d/%d, %.4g quarter notes a minute, %d bars, %zu notes, %s%s%s, %.0f seconds: ", name, s->keys > 0 || key == MUSIC_KEY_NONE ? "" : " (estimated)", numerator,
                             denominator, tempo, count_bars(s), s->notes, from, high >= 0 ? " to " : "no pitches", to, score_seconds(s, score_end(s))) && instruments(s, false, out, error);
     return bytes_printf(out, error, "\"key\":\"%s\",\"key_estimated\":%s,\"metre\":\"%d/%d\",\"tempo\":%.6g,\"bars\":%d,\"notes\":%zu,\"lowest\":%d,\"highest\":%d,\"seconds\":%.3f,\"instruments\":[",
                         name + 4, s->keys > 0 ? "false" : "true", numerator, denominator, tempo, count_bars(s), s->notes, high >= 0 ? low : -1, high, score_seconds(s, score_end(s))) &&

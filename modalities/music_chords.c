@@ -22,9 +22,11 @@ static void weigh(const struct score *s, int64_t from, int64_t to, int64_t stron
 int music_chords_key(const struct score *s)
 {
     static const double profiles[2][12] = {{6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88}, {6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17}};
-    double weight[12], best = -1e300;
-    int key = 0;
+    double weight[12], best = -1e300, all = 0;
+    int key = MUSIC_KEY_NONE;
     weigh(s, 0, score_end(s) + 1, -1, weight);
+    for (int p = 0; p < 12; p++) all += weight[p];
+    if (all <= 0) return key;
     for (int mode = 0; mode < 2; mode++)
         for (int sharps = -5; sharps <= 6; sharps++) {
             int tonic = ((sharps * 7 + (mode ? 9 : 0)) % 12 + 12) % 12;
@@ -63,27 +65,43 @@ static double follows(struct music_chord a, struct music_chord b)
     return up == 5 ? 0.25 : up == 0 ? 0.05 : up == 7 ? 0.15 : up == 2 ? 0.1 : 0;
 }
 
-bool music_chords_fit(const struct score *s, const int64_t *start, int bars, int key, struct music_chord *out, struct error *error)
+/* The key in force at a tick; `otherwise` where none is written. */
+static int key_at(const struct score *s, int64_t tick, int otherwise)
 {
-    struct music_chord triads[TRIADS];
-    int n = triads_of(key == MUSIC_KEY_NONE ? music_chords_key(s) : key, triads);
-    double (*best)[TRIADS] = mem_alloc((size_t)bars, sizeof *best, error);
-    uint8_t (*from)[TRIADS] = mem_alloc((size_t)bars, sizeof *from, error);
-    bool ok = best != NULL && from != NULL && bars > 0;
+    int key = MUSIC_KEY_NONE;
+    for (size_t i = 0; i < s->keys && s->key[i].tick <= tick; i++) key = music_key_value(s->key[i].sharps, s->key[i].minor);
+    return key == MUSIC_KEY_NONE ? otherwise : key;
+}
+
+/* A bar's candidates, what the best way to each of them is worth, and from which of the bar before it comes. */
+struct column { struct music_chord triad[TRIADS]; double best[TRIADS]; uint8_t from[TRIADS]; int n; };
+
+static void add_column(const double weight[12], const struct column *before, bool last, struct column *now)
+{
+    for (int c = 0; c < now->n; c++) {
+        double most = before == NULL ? 0 : -1e300;
+        for (int a = 0; before != NULL && a < before->n; a++) {
+            double way = before->best[a] + follows(before->triad[a], now->triad[c]);
+            if (way > most) most = way, now->from[c] = (uint8_t)a;
+        }
+        now->best[c] = fits(weight, now->triad[c], c) + (c == 0 && (before == NULL || last) ? 0.6 : 0) + most;
+    }
+}
+
+bool music_chords_fit(const struct score *s, const int64_t *start, int bars, struct music_chord *out, struct error *error)
+{
+    int estimated = music_chords_key(s), chosen = 0;
+    struct column *column = mem_alloc((size_t)bars, sizeof *column, error);
+    bool ok = column != NULL && bars > 0;
     for (int b = 0; ok && b < bars; b++) {
         double weight[12];
         weigh(s, start[b], start[b + 1], (start[b] + start[b + 1]) / 2, weight);
-        for (int c = 0; c < n; c++) {
-            double value = fits(weight, triads[c], c) + (c == 0 && (b == 0 || b == bars - 1) ? 0.6 : 0), most = b == 0 ? 0 : -1e300;
-            for (int a = 0; b > 0 && a < n; a++)
-                if (best[b - 1][a] + follows(triads[a], triads[c]) > most) most = best[b - 1][a] + follows(triads[a], triads[c]), from[b][c] = (uint8_t)a;
-            best[b][c] = value + most;
-        }
+        column[b].n = triads_of(key_at(s, start[b], estimated), column[b].triad);
+        add_column(weight, b == 0 ? NULL : &column[b - 1], b == bars - 1, &column[b]);
     }
-    int chosen = 0;
-    for (int c = 1; ok && c < n; c++)
-        if (best[bars - 1][c] > best[bars - 1][chosen]) chosen = c;
-    for (int b = bars - 1; ok && b >= 0; chosen = from[b--][chosen]) out[b] = triads[chosen];
-    mem_free(best), mem_free(from);
+    for (int c = 1; ok && c < column[bars - 1].n; c++)
+        if (column[bars - 1].best[c] > column[bars - 1].best[chosen]) chosen = c;
+    for (int b = bars - 1; ok && b >= 0; chosen = column[b--].from[chosen]) out[b] = column[b].triad[chosen];
+    mem_free(column);
     return ok;
 }

@@ -29,7 +29,8 @@
 bool midi_read(const void *data, size_t n, struct score *out, struct error *error);
 
 /* Append the file to *out. Times are rescaled to 480 ticks a quarter note, rounded to the nearest. The score need not be
- * sorted. Melodic parts get a channel each in order; more than 15 share channels, first by equal program. */
+ * sorted. Melodic parts get a channel each in order; of more than 15 those of equal programs share one, and from the sixteenth program on
+ * they go to the next port (meta event 0x21). */
 bool midi_write(const struct score *score, struct bytes *out, struct error *error);
 
 #endif

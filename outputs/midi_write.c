@@ -104,12 +104,14 @@ static bool put_conductor(const struct score *score, struct bytes *out, struct b
     return put_track(out, body, items, error);
 }
 
-/* Channels: drums 9; up to 15 melodic parts one each; beyond that one for each program, and round again after 15. */
-static bool choose_channels(const struct score *score, uint8_t *channel, struct error *error)
+struct place { uint8_t channel, port; };
+
+/* Channels: drums 9; up to 15 melodic parts one each; beyond that one for each program, and after 15 those of the next port. */
+static bool choose_channels(const struct score *score, struct place *place, struct error *error)
 {
     static const uint8_t melodic[15] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15};
     size_t count = 0, used = 0;
-    int16_t of_program[128];
+    int16_t of_program[128];                                   /* port * 15 + channel */
     memset(of_program, 0xff, sizeof of_program);
     for (size_t i = 0; i < score->parts; i++) {
         const struct score_part *part = &score->part[i];
@@ -120,30 +122,29 @@ static bool choose_channels(const struct score *score, uint8_t *channel, struct 
     for (size_t i = 0; i < score->parts; i++) {
         const struct score_part *part = &score->part[i];
         int16_t *shared = &of_program[part->program];
-        if (part->drums) channel[i] = DRUM_CHANNEL;
-        else if (count <= 15) channel[i] = melodic[used++];
-        else {
-            if (*shared < 0) *shared = melodic[used++ % 15];
-            channel[i] = (uint8_t)*shared;
-        }
+        place[i] = (struct place){DRUM_CHANNEL, 0};
+        if (part->drums) continue;
+        if (count <= 15 || *shared < 0) *shared = (int16_t)used++;
+        place[i] = (struct place){melodic[*shared % 15], (uint8_t)(*shared / 15)};
     }
     return true;
 }
 
+/* ports: files of more than one tell each track's, in the meta event that sequencers use for it */
 static bool put_part(const struct score *score, size_t index, const struct score_note *const *notes, size_t n,
-                     unsigned channel, struct bytes *out, struct bytes *body, struct items *items, struct error *error)
+                     struct place place, bool ports, struct bytes *out, struct bytes *body, struct items *items, struct error *error)
 {
     const struct score_part *part = &score->part[index];
     const char *name = part->name[0] != 0 ? part->name : score_program_name(part->program, part->drums);
     if (!put_text(body, 0x03, "", name, error)) return false;
-    uint8_t program[] = {(uint8_t)(0xc0 | channel), (uint8_t)part->program};
-    if (!add(items, 0, 0, program, sizeof program, error)) return false;
+    uint8_t program[] = {(uint8_t)(0xc0 | place.channel), (uint8_t)part->program}, port[] = {0xff, 0x21, 1, place.port};
+    if ((ports && !add(items, 0, 0, port, sizeof port, error)) || !add(items, 0, 0, program, sizeof program, error)) return false;
     for (size_t i = 0; i < n; i++) {
         const struct score_note *note = notes[i];
         int64_t from = rescale(score, note->onset), to = rescale(score, note->onset + note->length);
         if (to <= from) to = from + 1;
-        uint8_t on[] = {(uint8_t)(0x90 | channel), note->pitch, note->velocity};
-        uint8_t off[] = {(uint8_t)(0x80 | channel), note->pitch, 64};
+        uint8_t on[] = {(uint8_t)(0x90 | place.channel), note->pitch, note->velocity};
+        uint8_t off[] = {(uint8_t)(0x80 | place.channel), note->pitch, 64};
         if (!add(items, from, 3, on, sizeof on, error) || !add(items, to, 1, off, sizeof off, error)) return false;
     }
     return put_track(out, body, items, error);
@@ -177,17 +178,18 @@ bool midi_write(const struct score *score, struct bytes *out, struct error *erro
     struct items items = {0};
     const struct score_note **list = mem_alloc(score->notes, sizeof *list, error);
     size_t *first = mem_alloc(score->parts + 2, sizeof *first, error);
-    uint8_t *channel = mem_alloc(score->parts + 1, 1, error);
-    bool ok = list != NULL && first != NULL && channel != NULL && group_notes(score, list, first, error) &&
-              choose_channels(score, channel, error) && bytes_append(out, "MThd", 4, error) &&
+    struct place *place = mem_alloc(score->parts + 1, sizeof *place, error);
+    bool ports = false, ok = list != NULL && first != NULL && place != NULL && group_notes(score, list, first, error) &&
+              choose_channels(score, place, error) && bytes_append(out, "MThd", 4, error) &&
               bytes_append_be32(out, 6, error) && bytes_append_be16(out, 1, error) &&
               bytes_append_be16(out, (unsigned)score->parts + 1, error) && bytes_append_be16(out, DIVISION, error) &&
               put_conductor(score, out, &body, &items, error);
+    for (size_t p = 0; ok && p < score->parts; p++) ports = ports || place[p].port > 0;
     for (size_t p = 0; ok && p < score->parts; p++)
-        ok = put_part(score, p, list + first[p], first[p + 1] - first[p], channel[p], out, &body, &items, error);
+        ok = put_part(score, p, list + first[p], first[p + 1] - first[p], place[p], ports, out, &body, &items, error);
     mem_free(list);
     mem_free(first);
-    mem_free(channel);
+    mem_free(place);
     mem_free(items.list);
     bytes_free(&body);
     if (!ok) out->n = start;

@@ -91,6 +91,11 @@ bool score_add_part(struct score *score, int program, bool drums, const char *na
     return true;
 }
 
+void score_name_part(struct score_part *part, const char *name)
+{
+    copy_text(part->name, sizeof part->name, name);
+}
+
 bool score_add_tempo(struct score *score, int64_t tick, uint32_t us_per_quarter, struct error *error)
 {
     struct score_tempo *list = grow(score->tempo, score->tempos, &score->tempo_room, sizeof *list, error);
@@ -211,6 +216,15 @@ void score_sort(struct score *score)
     score->tempos = sort_events(score->tempo, score->tempos, sizeof *score->tempo);
     score->metres = sort_events(score->metre, score->metres, sizeof *score->metre);
     score->keys = sort_events(score->key, score->keys, sizeof *score->key);
+}
+
+void score_separate(struct score *score)
+{
+    for (size_t i = 0; i < score->notes; i++) {
+        struct score_note *a = &score->note[i];
+        for (const struct score_note *b = a + 1; b < score->note + score->notes && b->onset < a->onset + a->length; b++)
+            if (b->part == a->part && b->pitch == a->pitch && b->onset > a->onset) a->length = b->onset - a->onset;
+    }
 }
 
 int64_t score_end(const struct score *score)

@@ -70,6 +70,12 @@ bool score_set_recipe(struct score *score, const char *text, struct error *error
 /* Bring notes and events into the canonical order told above. */
 void score_sort(struct score *score);
 
+/* Name a part; what its field has no room for is left out, whole characters at a time. */
+void score_name_part(struct score_part *part, const char *name);
+
+/* End each note where its part strikes the same pitch again: players have one such note at a time. The score must be sorted. */
+void score_separate(struct score *score);
+
 /* The tick where the last note ends; 0 without notes. */
 int64_t score_end(const struct score *score);
 

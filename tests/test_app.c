@@ -608,6 +608,67 @@ START_TEST(verbs_on_a_tune_keep_the_rest)
 }
 END_TEST
 
+/* A tune as sequencers write them: no key, names, kits, velocities between the classes, tempos between and beyond theirs, a note held long. */
+static struct score rich_tune(void)
+{
+    struct score s = {.ticks_per_quarter = 480};
+    struct error error = {0};
+    struct bytes file = {0};
+    static const uint8_t melody[8] = {67, 71, 74, 72, 69, 67, 66, 69};
+    ck_assert(score_add_part(&s, 52, false, "Soprano", &error) && score_add_part(&s, 52, false, "Alto", &error) && score_add_part(&s, 40, true, "Brushes", &error));
+    ck_assert(score_add_tempo(&s, 0, 645161, &error) && score_add_tempo(&s, 2 * 1920 + 7, 700001, &error) && score_add_tempo(&s, 5 * 1920, 60000, &error));
+    for (int i = 0; i < 32; i++) ck_assert(score_add_note(&s, (struct score_note){480 * i, 480, 0, melody[i % 8], (uint8_t)(120 - i)}, &error));
+    for (int i = 0; i < 8; i++) ck_assert(score_add_note(&s, (struct score_note){1920 * i, 480, 2, 38, (uint8_t)(50 + i)}, &error));
+    ck_assert(score_add_note(&s, (struct score_note){0, 32 * 480, 1, 62, 77}, &error));
+    score_sort(&s);
+    ck_assert(midi_write(&s, &file, &error));
+    put_file("rich.mid", file.data, file.n);
+    bytes_free(&file);
+    score_free(&s);
+    return get_score("rich.mid");
+}
+
+/* Are the names, the kit and the tempos of `was` in `now`, and its notes outside of bars 3 and 4 with their velocities? */
+static void check_rich(const struct score *was, const struct score *now, bool pitches)
+{
+    ck_assert_uint_ge(now->parts, 3);
+    for (size_t p = 0; p < 3; p++) ck_assert(strcmp(was->part[p].name, now->part[p].name) == 0 && was->part[p].program == now->part[p].program);
+    ck_assert_uint_eq(now->tempos, 3);
+    for (size_t i = 0; i < 3; i++) ck_assert(now->tempo[i].tick == was->tempo[i].tick && now->tempo[i].us_per_quarter == was->tempo[i].us_per_quarter);
+    for (size_t i = 0; i < was->notes; i++) {
+        const struct score_note *a = &was->note[i];
+        bool found = a->onset / 1920 == 2 || a->onset / 1920 == 3;
+        for (size_t k = 0; k < now->notes && !found; k++) {
+            const struct score_note *b = &now->note[k];
+            found = b->onset == a->onset && b->part == a->part && b->velocity == a->velocity && (!pitches || (b->pitch == a->pitch && b->length == a->length));
+        }
+        ck_assert_msg(found, "note %zu, tick %lld, pitch %d, velocity %d", i, (long long)a->onset, a->pitch, a->velocity);
+    }
+}
+
+START_TEST(a_users_tune_keeps_what_ids_do_not_tell)
+{
+    static const char *const verbs[] = {"vary", "fill --bars 3-4 --range D4-D4", "continue --bars 2", "harmonise", "fill --bars 3-4 --scale-lock"};
+    struct score was = rich_tune();
+    char command[400], said[2000];
+    for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
+        snprintf(command, sizeof command, "$T %s rich.mid -m model -s %zu -t 1.5 -o rich-%zu.mid 2>&1 && $T redo rich-%zu.mid -m model -o again.mid --overwrite -q && cmp rich-%zu.mid again.mid", verbs[v], v + 1, v, v, v);
+        ck_assert_msg(run(said, sizeof said, command) == 0, "%s: %s", verbs[v], said);
+        ck_assert_msg((strstr(said, "tells no key") != NULL) == (v == 4), "%s: %s", verbs[v], said);
+        ck_assert_msg(strstr(said, "tempo") == NULL && strstr(said, "velocit") == NULL, "%s: %s", verbs[v], said);
+        snprintf(command, sizeof command, "rich-%zu.mid", v);
+        struct score now = get_score(command);
+        check_rich(&was, &now, v != 0);
+        for (size_t i = 0; i < now.notes && v == 1; i++) {     /* nothing strikes the pitch that the second part holds */
+            const struct score_note *n = &now.note[i];
+            ck_assert(n->part != 1 || n->pitch != 62 || n->onset == 0);
+        }
+        score_free(&now);
+    }
+    score_free(&was);
+}
+END_TEST
+
 START_TEST(tunes_come_in_many_files)
 {
     char text[4000];
@@ -668,6 +729,7 @@ int main(void)
     tcase_add_test(all, holes_are_filled);
     tcase_add_test(all, play_obeys_its_controls);
     tcase_add_test(all, verbs_on_a_tune_keep_the_rest);
+    tcase_add_test(all, a_users_tune_keeps_what_ids_do_not_tell);
     tcase_add_test(all, tunes_come_in_many_files);
     tcase_add_test(all, convolutional_codes_edit_no_pictures);
     tcase_add_test(all, eval_describe_and_ids_work);

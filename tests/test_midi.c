@@ -274,6 +274,51 @@ START_TEST(written_files_are_read_back)
 }
 END_TEST
 
+/* Where a track says which port its channels belong to: how many times each of ports 0 to 3. */
+static void count_ports(const struct bytes *file, int ports[4])
+{
+    memset(ports, 0, 4 * sizeof *ports);
+    for (const uint8_t *at = file->data; (at = memmem(at, (size_t)(file->data + file->n - at), "\xff\x21\1", 3)) != NULL; at += 3) ports[at[3] & 3]++;
+}
+
+START_TEST(programs_beyond_fifteen_go_to_the_next_port)
+{
+    for (int programs = 14; programs <= 34; programs += 4) {
+        struct score score = {.ticks_per_quarter = 480}, again;
+        struct bytes file = {0};
+        struct error error = {0};
+        int ports[4];
+        for (int p = 0; p <= programs; p++) {
+            ck_assert(score_add_part(&score, p, p == programs, NULL, &error));
+            ck_assert(score_add_note(&score, (struct score_note){0, 480, (uint16_t)p, 60, 80}, &error));
+        }
+        ck_assert(midi_write(&score, &file, &error) && midi_read(file.data, file.n, &again, &error));
+        count_ports(&file, ports);
+        ck_assert_int_eq(ports[0], programs <= 15 ? 0 : 16);   /* drums are there, too */
+        ck_assert_int_eq(ports[1], programs <= 15 ? 0 : programs < 30 ? programs - 15 : 15);
+        ck_assert_int_eq(ports[2], programs <= 30 ? 0 : programs - 30);
+        ck_assert_uint_eq(again.parts, score.parts);
+        for (int p = 0; p < programs; p++) ck_assert_int_eq(again.part[p].program, p);
+        bytes_free(&file);
+        score_free(&score), score_free(&again);
+    }
+}
+END_TEST
+
+START_TEST(repeated_notes_are_separate)
+{
+    struct score s = {.ticks_per_quarter = 480};
+    struct error error = {0};
+    static const struct score_note notes[] = {{0, 960, 0, 60, 80}, {0, 960, 0, 64, 80}, {0, 960, 1, 60, 80}, {480, 960, 0, 60, 80}, {960, 480, 0, 64, 80}, {1200, 10, 0, 60, 80}};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) ck_assert(score_add_note(&s, notes[i], &error));
+    score_sort(&s);
+    score_separate(&s);
+    static const int64_t lengths[] = {480, 960, 960, 720, 480, 10};
+    for (size_t i = 0; i < s.notes; i++) ck_assert_int_eq(s.note[i].length, lengths[i]);
+    score_free(&s);
+}
+END_TEST
+
 START_TEST(times_are_rescaled)
 {
     struct score score = {.ticks_per_quarter = 96}, again;
@@ -361,6 +406,8 @@ int main(void)
     tcase_add_test(all, bad_files_are_refused);
     tcase_add_test(all, huge_files_are_refused);
     tcase_add_test(all, written_files_are_read_back);
+    tcase_add_test(all, programs_beyond_fifteen_go_to_the_next_port);
+    tcase_add_test(all, repeated_notes_are_separate);
     tcase_add_test(all, times_are_rescaled);
     tcase_add_test(all, mutated_files_do_no_harm);
     tcase_add_test(all, every_failed_allocation_is_an_error);

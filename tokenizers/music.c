@@ -236,6 +236,7 @@ static const struct { const char *name; size_t offset; const char *what; } losse
     LOSS(onsets_moved, "onsets moved to the grid"),
     LOSS(largest_shift, NULL),
     LOSS(lengths_changed, "lengths rounded"),
+    LOSS(velocities_rounded, "velocities rounded"),
     LOSS(parts_merged, "parts merged"),
     LOSS(parts_dropped, "parts dropped"),
     LOSS(tempos_moved, "tempo changes moved to the grid"),

@@ -85,6 +85,7 @@ struct music_loss {
     double notes_in, notes_kept, notes_merged, notes_dropped;
     double onsets_moved, largest_shift;  /* onsets off the grid; the largest move in steps (1/12 of a quarter note) */
     double lengths_changed;              /* notes whose length is not exactly the coded one */
+    double velocities_rounded;           /* notes whose velocity is not exactly their class's */
     double parts_merged, parts_dropped;
     double tempos_moved, tempos_rounded, tempos_dropped;
     double metres_moved, metres_changed, metres_dropped;
@@ -98,6 +99,12 @@ double music_loss_value(const struct music_loss *loss, int i);
 
 /* Append one line without a line end: "214 of 214 notes kept; nothing lost" or what was. */
 bool music_loss_text(const struct music_loss *loss, struct bytes *out, struct error *error);
+
+/* The grid step nearest to a tick of the score, halves up. */
+int64_t music_step(const struct score *score, int64_t tick);
+
+/* part (score->parts): the part that each of the score's becomes in its ids, -1 when it is left out. */
+bool music_parts(const struct score *score, int16_t *part, struct error *error);
 
 /* Append the ids of a score. Times go to the nearest grid step; the rules for what does not fit are in music_encode.c.
  * loss may be NULL. Fails on a score without notes, one that is malformed, or one of more than MUSIC_BARS_MOST bars. */

@@ -6,6 +6,7 @@
  *
  *     more than 16 parts       those of equal programs are merged, the least busy first; then the least busy are dropped
  *     onset off the grid       to the nearest step (halves up)
+ *     velocity                 to its class
  *     length                   to the nearest step and coded duration; not over the next onset of the same part and pitch
  *                              that it did not reach; at least 1 step, at most 384
  *     equal notes              of the same part, step and pitch: the longest length and the loudest velocity stay
@@ -41,8 +42,7 @@ struct encoder {
     size_t turns;
 };
 
-/* The nearest step of a tick, halves up. */
-static int64_t to_step(const struct score *score, int64_t tick)
+int64_t music_step(const struct score *score, int64_t tick)
 {
     int64_t per = score->ticks_per_quarter;
     return (tick * MUSIC_STEPS_PER_QUARTER * 2 + per) / (per * 2);
@@ -130,6 +130,15 @@ static bool choose_parts(struct encoder *e, struct error *error)
     return true;
 }
 
+bool music_parts(const struct score *score, int16_t *part, struct error *error)
+{
+    struct encoder e = {.score = score};
+    bool ok = check_score(score, error) && choose_parts(&e, error);
+    if (ok) memcpy(part, e.part, score->parts * sizeof *part);
+    mem_free(e.part);
+    return ok;
+}
+
 /* ---- Bars ---- */
 
 /* The coded metre for a metre of a score; *exact: it is the same. */
@@ -188,7 +197,7 @@ static bool lay_out(struct encoder *e, int64_t last, struct error *error)
     if (change == NULL) return false;
     for (size_t i = 0; i < score->metres; i++) {
         bool exact;
-        change[i].step = to_step(score, score->metre[i].tick);
+        change[i].step = music_step(score, score->metre[i].tick);
         change[i].value = fit_metre(score->metre[i].numerator, score->metre[i].denominator, &exact);
         e->loss.metres_changed += !exact;
         e->loss.metres_moved += change[i].step * score->ticks_per_quarter != score->metre[i].tick * MUSIC_STEPS_PER_QUARTER;
@@ -222,7 +231,7 @@ static int compare_turns(const void *left, const void *right)
 /* Take a change of key (tempo: -1) or of tempo (key: -1). */
 static void add_turn(struct encoder *e, int64_t tick, int key, int tempo)
 {
-    int64_t per = e->score->ticks_per_quarter, step = to_step(e->score, tick);
+    int64_t per = e->score->ticks_per_quarter, step = music_step(e->score, tick);
     *(key >= 0 ? &e->loss.keys_moved : &e->loss.tempos_moved) += step * per != tick * MUSIC_STEPS_PER_QUARTER;
     e->turn[e->turns] = (struct turn){.step = step, .order = e->turns, .key = (int16_t)key, .tempo = (int16_t)tempo};
     e->turns++;
@@ -294,7 +303,8 @@ static bool gather_notes(struct encoder *e, int64_t *last, struct error *error)
             e->loss.notes_dropped++;
             continue;
         }
-        int64_t step = to_step(score, note->onset);
+        int64_t step = music_step(score, note->onset);
+        e->loss.velocities_rounded += music_velocity_of(music_velocity_value(note->velocity)) != note->velocity;
         if (step > *last) *last = step;
         e->item[e->items++] = (struct item){.step = step, .tick = note->onset, .length = note->length, .part = (uint8_t)part,
                                             .pitch = note->pitch, .velocity = (uint8_t)music_velocity_value(note->velocity)};
@@ -337,7 +347,7 @@ static bool round_notes(struct encoder *e, struct error *error)
     for (size_t i = e->items; i-- > 0;) {
         struct item *item = &e->item[i];
         const struct item **behind = &next[(size_t)item->part * 128 + item->pitch];
-        int64_t steps = to_step(e->score, item->length);
+        int64_t steps = music_step(e->score, item->length);
         if (*behind != NULL && item->tick + item->length <= (*behind)->tick && item->step + steps > (*behind)->step)
             steps = (*behind)->step - item->step;
         item->steps = music_duration_of(music_duration_value(steps));

@@ -205,13 +205,23 @@ static bool key_fits(const struct music_wishes *w, int key)
     return true;
 }
 
+static bool some_key_fits(const struct music_wishes *w)
+{
+    for (int key = 0; key <= MUSIC_KEY_NONE; key++)
+        if ((w->key < 0 || key == w->key) && key_fits(w, key)) return true;
+    return false;
+}
+
 bool music_wishes_check(const struct music_wishes *w, struct error *error)
 {
+    struct music_wishes wide = *w;
+    wide.low = 0, wide.high = 127;
     if (w->low > w->high) return error_set(error, ERROR_USAGE, "range: from pitch %d down to %d; the lower one first is wanted", w->low, w->high);
     if (w->bars < 0 || w->bars > MUSIC_BARS_MOST) return error_set(error, ERROR_USAGE, "bars: %d; 1 to %d are wanted", w->bars, MUSIC_BARS_MOST);
     if (w->cadence && w->key == MUSIC_KEY_NONE) return error_set(error, ERROR_USAGE, "cadence: there is no key to close in; one is wanted");
-    for (int key = 0; key <= MUSIC_KEY_NONE; key++)
-        if ((w->key < 0 || key == w->key) && key_fits(w, key)) return true;
+    if (w->scale_lock && w->key == MUSIC_KEY_NONE) return error_set(error, ERROR_USAGE, "scale-lock: there is no key whose scale could be kept; one is wanted");
+    if (some_key_fits(w)) return true;
+    if (!some_key_fits(&wide)) return error_set(error, ERROR_USAGE, "chords: one has no tone in %s scale; chords of the key, or no --scale-lock, are wanted", w->key < 0 ? "any" : "the key's");
     return error_set(error, ERROR_USAGE, "range: pitches %d to %d have no tone%s%s; a wider range is wanted", w->low, w->high,
                      w->chords > 0 ? " of each chord" : w->cadence ? " that a close wants" : "", w->scale_lock ? (w->key < 0 ? " of any scale" : " of the key's scale") : "");
 }
