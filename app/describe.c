@@ -1,7 +1,8 @@
 /* describe: a caption in words for a tune or a picture, the reverse of play and draw, and what can be measured beside it.
  *
- * The model may say "jig in G major" of a waltz in A minor. So its likeliest caption is held against the facts that it names: key, metre and
- * instruments of a tune, the first colour of a picture. Where they contradict it, captions are drawn until one fits; where none does, the first is told. */
+ * The model may say "jig in G major" of a waltz in A minor. So its likeliest caption is held against the facts that it names: key, metre, bars, tempo
+ * and instruments of a tune, the first colour of a picture. Where they contradict it, captions are drawn until one fits; where none does, the first of those
+ * that are contradicted least is told. */
 #include "app/tune_show.h"
 #include "core/json.h"
 #include "modalities/colours.h"
@@ -50,38 +51,45 @@ static bool plays_family(const struct score *s, int program)
     return false;
 }
 
-static bool tune_fits(const struct score *s, const char *caption, bool *fits, struct error *error)
+/* How many things that a caption names the tune does not have. */
+static bool tune_wrong(const struct score *s, const char *caption, int *wrong, struct error *error)
 {
     struct music_wishes w = MUSIC_WISHES_NONE;
     struct bytes said = {0};
-    bool ok = music_words_find(caption, &w, &said, error);
+    bool more, ok = music_words_find(caption, &w, &said, error);
+    w.parts = 0;
+    ok = ok && music_words_instruments(caption, &w, &more, error);
     int key = s->keys > 0 ? music_key_value(s->key[0].sharps, s->key[0].minor) : music_chords_key(s);
     int metre = s->metres > 0 ? music_metre_value(s->metre[0].numerator, s->metre[0].denominator) : music_metre_value(4, 4);
-    *fits = (w.key < 0 || w.key == key) && (w.metre < 0 || w.metre == metre);
-    for (int p = 0; p < w.parts; p++) *fits = *fits && plays_family(s, w.program[p]);
+    *wrong = (w.key >= 0 && w.key != key) + (w.metre >= 0 && w.metre != metre) + (w.bars > 0 && w.bars != show_bars(s)) + (w.quarters > 0 && w.tempo != music_tempo_value(show_tempo(s)));
+    for (int p = 0; p < w.parts; p++) *wrong += !plays_family(s, w.program[p]);
+    bool minor = false, says_minor = strstr(caption, "minor key") != NULL || strstr(caption, "minor-key") != NULL, says_major = strstr(caption, "major key") != NULL || strstr(caption, "major-key") != NULL;
+    int sharps = 0;
+    (void)music_key_of(key, &sharps, &minor);
+    *wrong += (minor ? says_major : says_minor) + (colours_first_named(caption) >= 0);      /* a colour is said of pictures */
     bytes_free(&said);
     return ok;
 }
 
-/* The caption of a picture; it names no instrument or key. */
-static bool picture_fits(const struct sprite *s, const char *caption, bool *fits, struct error *error)
+/* The same of a picture; it has no instrument or key. */
+static bool picture_wrong(const struct sprite *s, const char *caption, int *wrong, struct error *error)
 {
     struct music_wishes w = MUSIC_WISHES_NONE;
     struct bytes said = {0};
     int number[3], n = colours_of_sprite(s, number), named = colours_first_named(caption);
     bool ok = music_words_find(caption, &w, &said, error), seen = named < 0;
     for (int i = 0; i < n; i++) seen = seen || number[i] == named;
-    *fits = seen && w.key < 0 && w.parts == 0;
+    *wrong = !seen + (w.key >= 0) + w.parts;
     bytes_free(&said);
     return ok;
 }
 
 /* One caption into *words, behind the prompt's n ids. */
-static bool say(struct engine *e, const struct piece *piece, struct ids *prompt, size_t n, const struct generation *g, uint64_t number, struct bytes *words, bool *fits, struct error *error)
+static bool say(struct engine *e, const struct piece *piece, struct ids *prompt, size_t n, const struct generation *g, uint64_t number, struct bytes *words, int *wrong, struct error *error)
 {
     prompt->n = n, words->n = 0;
     return engine_words(e, prompt, SPECIAL_EOS, WORDS_MOST, g, number, words, error) &&
-           (piece->kind == MODALITY_MUSIC ? tune_fits(&piece->score, bytes_text(words), fits, error) : picture_fits(&piece->sprite, bytes_text(words), fits, error));
+           (piece->kind == MODALITY_MUSIC ? tune_wrong(&piece->score, bytes_text(words), wrong, error) : picture_wrong(&piece->sprite, bytes_text(words), wrong, error));
 }
 
 static bool find_caption(struct engine *e, const struct piece *piece, const struct generation *g, struct bytes *words, struct error *error)
@@ -89,13 +97,14 @@ static bool find_caption(struct engine *e, const struct piece *piece, const stru
     struct ids payload = {0}, prompt = {0};
     struct bytes other = {0};
     struct generation drawn = *g;                              /* a view */
-    bool fits = false, ok = payload_of(e, piece, &payload, error) && form_describe(&e->vocabulary, piece->kind, payload.id, payload.n, &prompt, error);
+    int wrong = 0, least = 0;
+    bool ok = payload_of(e, piece, &payload, error) && form_describe(&e->vocabulary, piece->kind, payload.id, payload.n, &prompt, error);
     size_t n = prompt.n;
-    ok = ok && say(e, piece, &prompt, n, g, 0, words, &fits, error);
+    ok = ok && say(e, piece, &prompt, n, g, 0, words, &least, error);
     drawn.sampling.do_sample = true;
-    for (uint64_t i = 1; ok && !fits && i < TRIES; i++) {
-        ok = say(e, piece, &prompt, n, &drawn, i, &other, &fits, error);
-        if (fits) words->n = 0, ok = ok && bytes_append(words, other.data, other.n, error);
+    for (uint64_t i = 1; ok && least > 0 && i < TRIES; i++) {
+        ok = say(e, piece, &prompt, n, &drawn, i, &other, &wrong, error);
+        if (ok && wrong < least) least = wrong, words->n = 0, ok = bytes_append(words, other.data, other.n, error);
     }
     ids_free(&payload), ids_free(&prompt);
     bytes_free(&other);
@@ -149,7 +158,7 @@ static bool describe(struct engine *e, const char *path, struct error *error)
     bool json = e->a->option[OPTION_JSON].given, ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
     if (ok && piece.kind == MODALITY_TEXT) ok = error_set(error, ERROR_INPUT, "%s: a text; a .mid or .png is wanted", path);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(e->a);
-    ok = ok && find_caption(e, &piece, &g, &words, error);
+    ok = ok && (find_caption(e, &piece, &g, &words, error) || error_prefix(error, "%s", path));
     bool tune = ok && piece.kind == MODALITY_MUSIC;
     ok = ok && (tune ? show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error) : picture_facts(&piece.sprite, json, &facts, error));
     ok = ok && tell(path, &words, &facts, json, error);

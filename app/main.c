@@ -27,7 +27,7 @@ static const struct verb {
     {"recolour", verb_recolour, FOR_RECOLOUR, "FILE.png --palette FILE", "a picture in the colours of a palette"},
     {"sheet", verb_sheet, FOR_SHEET, "FILES... -o SHEET.png", "a sprite sheet with its JSON"},
     {"frames", verb_frames, FOR_FRAMES, "FILE.png", "a short idle animation: a sheet with its JSON, and a .gif"},
-    {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid or .png"},
+    {"describe", verb_describe, FOR_DESCRIBE, "FILE", "a caption for a .mid, .abc or .png"},
     {"train", verb_train, FOR_TRAIN, "--data PATH[=WEIGHT]... --out DIR", "train tokenizers and a model from your files"},
     {"eval", verb_eval, FOR_EVAL, "--data PATH...", "bits a token, byte, note and pixel on a split"},
     {"import", verb_import, FOR_IMPORT, "SRC --out DIR", "a model from a Hugging Face folder or a .gguf file"},

@@ -102,7 +102,7 @@ bool verb_make(const struct arguments *a, enum modality_kind kind, struct error 
     char path[PATH_MAX];
     o.seed = ok ? engine_seed(a) : 0;
     for (int i = 0; ok && i < count; i++)                     /* before any work: is there a file in the way? */
-        ok = make_path(a, kind, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);
+        ok = make_path(a, kind, o.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error) && (kind != MODALITY_MUSIC || show_roll_check(a, count > 1 ? o.seed + (uint64_t)i : 0, error));
     ok = ok && engine_start(&e, a, true, error);
     for (int done = 0, n; ok && done < count && !app_stop; done += n, o.seed += (uint64_t)n) {
         n = count - done < engine_batch(&e, kind) ? count - done : engine_batch(&e, kind);

@@ -2,6 +2,7 @@
 #include "app/tune.h"
 #include "app/kept.h"
 #include "app/make.h"
+#include "app/tune_show.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "modalities/music_chords.h"
@@ -193,7 +194,7 @@ bool tune_verb(const struct arguments *a, const char *verb, bool (*work)(struct 
     int count = (int)a->option[OPTION_COUNT].number;
     bool ok = decoding_options(a, &defaults, NULL, &t.options, error) && controls_read(a, NULL, work != tune_fill, &t.wishes, error);
     if (ok) t.seed = engine_seed(a);
-    for (int i = 0; ok && i < count; i++) ok = make_path_named(a, MODALITY_MUSIC, verb, t.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error);
+    for (int i = 0; ok && i < count; i++) ok = make_path_named(a, MODALITY_MUSIC, verb, t.seed + (uint64_t)i, count, path, error) && engine_may_write(a, path, error) && show_roll_check(a, count > 1 ? t.seed + (uint64_t)i : 0, error);
     ok = ok && engine_start(&e, a, true, error) && tune_read(&t, error);
     for (int i = 0; ok && i < count && !app_stop; i++, t.seed++)
         ok = tune_take(&t, t.original.id, t.original.n, error) && work(&t, error) && make_path_named(a, MODALITY_MUSIC, verb, t.seed, count, path, error) && tune_write(&t, path, error);

@@ -154,6 +154,9 @@ static bool vary_some(struct tune *t, int first, int bars, struct error *error)
 bool tune_vary(struct tune *t, struct error *error)
 {
     size_t most = (size_t)t->e->model.config.T - HEAD_IDS;
+    bool pitched = false;
+    for (size_t p = 0; p < t->score.parts; p++) pitched = pitched || !t->score.part[p].drums;
+    if (!pitched) return error_set(error, ERROR_INPUT, "%s: has only drums, whose notes `vary` keeps; a part with pitches is wanted", t->path);
     for (int first = 0, n; first < t->bars; first += n) {
         struct ids window = {0};
         bool ok = true;

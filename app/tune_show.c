@@ -13,17 +13,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static bool roll_path(const struct arguments *a, uint64_t number, char path[4096], struct error *error)
+{
+    const char *given = a->option[OPTION_ROLL].text, *output = a->option[OPTION_OUTPUT].text;
+    if (!file_has_extension(given, ".png")) return error_set(error, ERROR_USAGE, "--roll: %.200s; a .png is wanted", given);
+    if (output != NULL && strcmp(output, given) == 0) return error_set(error, ERROR_USAGE, "--roll: %.200s is the tune's own file; another is wanted", given);
+    if (number > 0) snprintf(path, 4096, "%.*s-%llu.png", (int)(strlen(given) - 4), given, (unsigned long long)number);
+    else snprintf(path, 4096, "%s", given);
+    return engine_may_write(a, path, error);
+}
+
+bool show_roll_check(const struct arguments *a, uint64_t number, struct error *error)
+{
+    char path[4096];
+    return a->option[OPTION_ROLL].text == NULL || roll_path(a, number, path, error);
+}
+
 bool show_roll(const struct arguments *a, const struct piece *piece, uint64_t number, struct error *error)
 {
-    const char *given = a->option[OPTION_ROLL].text;
     struct sprite picture = {0};
     struct bytes png = {0};
     char path[4096];
-    if (given == NULL) return true;
-    if (!file_has_extension(given, ".png")) return error_set(error, ERROR_USAGE, "--roll: %.200s; a .png is wanted", given);
-    if (number > 0) snprintf(path, sizeof path, "%.*s-%llu.png", (int)(strlen(given) - 4), given, (unsigned long long)number);
-    else snprintf(path, sizeof path, "%s", given);
-    bool ok = engine_may_write(a, path, error) && roll_draw(&piece->score, &picture, error) &&
+    if (a->option[OPTION_ROLL].text == NULL) return true;
+    bool ok = roll_path(a, number, path, error) && roll_draw(&piece->score, &picture, error) &&
               png_write_sprite(&picture, piece->recipe.n > 0 ? bytes_text(&piece->recipe) : NULL, NULL, &png, error) && file_write(path, png.data, png.n, error);
     sprite_free(&picture);
     bytes_free(&png);
@@ -88,7 +100,7 @@ static void pitch_name(int pitch, char text[8])
     snprintf(text, 8, "%s%d", names[pitch % 12], pitch / 12 - 1);
 }
 
-static int count_bars(const struct score *s)
+int show_bars(const struct score *s)
 {
     int64_t at = 0, end = score_end(s);
     int bars = 0;
@@ -101,6 +113,8 @@ static int count_bars(const struct score *s)
     }
     return bars;
 }
+
+double show_tempo(const struct score *s) { return s->tempos > 0 && s->tempo[0].tick == 0 ? 60e6 / s->tempo[0].us_per_quarter : 120; }
 
 static bool instruments(const struct score *s, bool json, struct bytes *out, struct error *error)
 {
@@ -128,12 +142,12 @@ bool show_facts(const struct score *s, bool json, struct bytes *out, struct erro
     }
     if (high >= 0) pitch_name(low, from), pitch_name(high, to);
     int numerator = s->metres > 0 ? s->metre[0].numerator : 4, denominator = s->metres > 0 ? s->metre[0].denominator : 4;
-    double tempo = s->tempos > 0 && s->tempo[0].tick == 0 ? 60e6 / s->tempo[0].us_per_quarter : 120;
+    double tempo = show_tempo(s);
     music_name(music_id(MUSIC_KEY, key), name);
     if (!json)
-        return bytes_printf(out, error, "%s%s, %d/%d, %.4g quarter notes a minute, %d bars, %zu notes, %s%s%s, %.0f seconds: ", name, s->keys > 0 || key == MUSIC_KEY_NONE ? "" : " (estimated)", numerator,
-                            denominator, tempo, count_bars(s), s->notes, from, high >= 0 ? " to " : "no pitches", to, score_seconds(s, score_end(s))) && instruments(s, false, out, error);
+        return bytes_printf(out, error, "%s%s, %d/%d, %.4g quarter notes a minute, %d bar%s, %zu note%s, %s%s%s, %.0f seconds: ", name, s->keys > 0 || key == MUSIC_KEY_NONE ? "" : " (estimated)", numerator,
+                            denominator, tempo, show_bars(s), show_bars(s) == 1 ? "" : "s", s->notes, s->notes == 1 ? "" : "s", from, high >= 0 ? " to " : "no pitches", to, score_seconds(s, score_end(s))) && instruments(s, false, out, error);
     return bytes_printf(out, error, "\"key\":\"%s\",\"key_estimated\":%s,\"metre\":\"%d/%d\",\"tempo\":%.6g,\"bars\":%d,\"notes\":%zu,\"lowest\":%d,\"highest\":%d,\"seconds\":%.3f,\"instruments\":[",
-                        name + 4, s->keys > 0 ? "false" : "true", numerator, denominator, tempo, count_bars(s), s->notes, high >= 0 ? low : -1, high, score_seconds(s, score_end(s))) &&
+                        name + 4, s->keys > 0 ? "false" : "true", numerator, denominator, tempo, show_bars(s), s->notes, high >= 0 ? low : -1, high, score_seconds(s, score_end(s))) &&
            instruments(s, true, out, error) && bytes_append_byte(out, ']', error);
 }

@@ -7,12 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* Instruments by other names than General MIDI's; several words are matched before single ones. */
+/* Instruments by other names than General MIDI's. */
 static const struct { const char *name; int program; } names[] = {
     {"acoustic guitar", 24}, {"classical guitar", 24}, {"electric guitar", 27}, {"distorted guitar", 30}, {"bass guitar", 33}, {"double bass", 43},
     {"electric piano", 4}, {"grand piano", 0}, {"music box", 10}, {"tubular bells", 14}, {"church organ", 19}, {"pipe organ", 19}, {"pan flute", 75},
     {"tin whistle", 78}, {"penny whistle", 78}, {"french horn", 60}, {"english horn", 69}, {"string ensemble", 48}, {"steel drums", 114}, {"slap bass", 36},
-    {"synth bass", 38}, {"alto sax", 65}, {"tenor sax", 66}, {"soprano sax", 64}, {"baritone sax", 67},
+    {"synth bass", 38}, {"alto saxophone", 65}, {"tenor saxophone", 66}, {"soprano saxophone", 64}, {"baritone saxophone", 67}, {"bass clarinet", 71},
+    {"saw lead", 81}, {"electric bass", 33}, {"upright bass", 43},
     {"piano", 0}, {"harpsichord", 6}, {"clavinet", 7}, {"celesta", 8}, {"glockenspiel", 9}, {"vibraphone", 11}, {"marimba", 12}, {"xylophone", 13},
     {"dulcimer", 15}, {"organ", 19}, {"accordion", 21}, {"harmonica", 22}, {"concertina", 23}, {"bandoneon", 23}, {"guitar", 24}, {"lute", 24}, {"bass", 32},
     {"violin", 40}, {"viola", 41}, {"cello", 42}, {"contrabass", 43}, {"pizzicato", 45}, {"harp", 46}, {"timpani", 47}, {"strings", 48}, {"choir", 52},
@@ -53,10 +54,9 @@ size_t music_words_tone(const char *text, int *tone, int *fifths)
     if (letter < 'A' || letter > 'G') return 0;
     *tone = tones[letter - 'A'], *fifths = steps[letter - 'A'];
     int move = 0;
-    if (text[1] == '#') move = 1, n = 2;
-    else if (text[1] == 'b') move = -1, n = 2;
-    else if (strncasecmp(text + 1, " sharp", 6) == 0 || strncasecmp(text + 1, "-sharp", 6) == 0) move = 1, n = 7;
-    else if (strncasecmp(text + 1, " flat", 5) == 0 || strncasecmp(text + 1, "-flat", 5) == 0) move = -1, n = 6;
+    static const struct { const char *sign; int move; } signs[] = {{"#", 1}, {"b", -1}, {"\u266f", 1}, {"\u266d", -1}, {" sharp", 1}, {"-sharp", 1}, {" flat", -1}, {"-flat", -1}};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs && n == 1; i++)
+        if (strncasecmp(text + 1, signs[i].sign, strlen(signs[i].sign)) == 0) move = signs[i].move, n += strlen(signs[i].sign);
     *tone = (*tone + move + 12) % 12, *fifths += 7 * move;
     return n;
 }
@@ -67,7 +67,7 @@ static size_t read_key(const char *text, bool mode, int *key)
     int tone, fifths;
     size_t n = music_words_tone(text, &tone, &fifths), space;
     if (n == 0) return 0;
-    space = strspn(text + n, " ");
+    space = strspn(text + n, " -");
     const char *rest = text + n + space;
     bool minor = strncasecmp(rest, "minor", 5) == 0 && !isalpha((unsigned char)rest[5]), major = strncasecmp(rest, "major", 5) == 0 && !isalpha((unsigned char)rest[5]);
     if (minor || major) n += space + 5;
@@ -234,33 +234,77 @@ bool music_words_names(const char *text, int low, int high)
     return false;
 }
 
-/* "in a minor key" names no key: a lower-case a is an article unless "in" stands before it and "key" not behind. */
+/* Does a noun follow? Not at the end, before a comma or before one of the words that go on with something else. */
+static bool noun_follows(const char *text)
+{
+    static const char *const others[] = {"for", "on", "with", "in", "at", "from", "of", "by", "and", "over", "to", "as"};
+    if (text[0] != ' ' || !isalpha((unsigned char)text[1])) return false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strncasecmp(text + 1, others[i], strlen(others[i])) == 0 && !isalpha((unsigned char)text[1 + strlen(others[i])])) return false;
+    return true;
+}
+
+/* "in a minor mood", "A minor incident" name no key: an a that may be the article counts behind "in" (at the start if it is a capital) and without a noun. */
 static bool find_key(const char *prompt, int *key)
 {
     for (size_t i = 0; prompt[i] != '\0'; i++) {
         if (!word_starts(prompt, i) || (i > 0 && prompt[i - 1] == '\'')) continue;
         size_t n = read_key(prompt + i, true, key);
-        if (n == 0 || strncasecmp(prompt + i + n, " key", 4) == 0) continue;
-        if (prompt[i] == 'a' && prompt[i + 1] == ' ' && !(i >= 3 && strncasecmp(prompt + i - 3, "in ", 3) == 0)) continue;
+        bool article = n > 0 && prompt[i + 1] == ' ' && (prompt[i] == 'a' || (prompt[i] == 'A' && i == 0));
+        if (n == 0 || strncasecmp(prompt + i + n, " key", 4) == 0 || strncasecmp(prompt + i + n, "-key", 4) == 0) continue;
+        if (article && (noun_follows(prompt + i + n) || (i > 0 && !(i >= 3 && strncasecmp(prompt + i - 3, "in ", 3) == 0)))) continue;
         return true;
     }
     return false;
 }
 
-/* "96 bpm", "96 beats a minute", "16 bars", "16-bar": the number before one of the words. */
+/* A number in digits or as a word at the start of a text; returns its bytes, 0 for none. */
+static size_t number_at(const char *text, int *value)
+{
+    static const struct { const char *name; int value; } words[] = {
+        {"thirty-two", 32}, {"sixty-four", 64}, {"twenty-four", 24}, {"forty-eight", 48}, {"one", 1}, {"two", 2}, {"three", 3}, {"four", 4}, {"five", 5}, {"six", 6}, {"seven", 7}, {"eight", 8},
+        {"nine", 9}, {"ten", 10}, {"eleven", 11}, {"twelve", 12}, {"sixteen", 16}, {"twenty", 20}, {"thirty", 30}, {"forty", 40},
+    };
+    char *end;
+    if (isdigit((unsigned char)text[0])) {
+        long number = strtol(text, &end, 10);
+        *value = number > 99999 ? 99999 : (int)number;
+        return (size_t)(end - text);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i].name);
+        if (strncasecmp(text, words[i].name, n) == 0 && !isalpha((unsigned char)text[n])) return *value = words[i].value, n;
+    }
+    return 0;
+}
+
+/* "96 bpm", "96 beats a minute", "sixteen bars", "16-bar": the number before one of the words. */
 static bool find_number(const char *prompt, const char *const *words, int low, int high, int *out)
 {
     for (size_t i = 0; prompt[i] != '\0'; i++) {
-        char *end;
-        if (!isdigit((unsigned char)prompt[i]) || !word_starts(prompt, i) || (i > 0 && strchr("/.-", prompt[i - 1]) != NULL)) continue;
-        long number = strtol(prompt + i, &end, 10);
-        end += *end == ' ' || *end == '-';
+        int number;
+        size_t n = word_starts(prompt, i) && (i == 0 || strchr("/.-", prompt[i - 1]) == NULL) ? number_at(prompt + i, &number) : 0;
+        if (n == 0) continue;
+        const char *end = prompt + i + n + (prompt[i + n] == ' ' || prompt[i + n] == '-');
         for (int k = 0; words[k] != NULL; k++)
             if (word_at(prompt, (size_t)(end - prompt), words[k]) || (strncasecmp(end, words[k], strlen(words[k])) == 0 && !isalpha((unsigned char)end[strlen(words[k])]))) {
                 if (number < low || number > high) continue;
-                *out = (int)number;
+                *out = number;
                 return true;
             }
+    }
+    return false;
+}
+
+/* "tempo 96", "tempo: 96", "a tempo of 96". */
+static bool find_tempo(const char *prompt, int *out)
+{
+    for (size_t i = 0; prompt[i] != '\0'; i++) {
+        if (!word_at(prompt, i, "tempo")) continue;
+        size_t at = i + 5;
+        at += strspn(prompt + at, " :=");
+        if (strncasecmp(prompt + at, "of ", 3) == 0) at += 3;
+        if (isdigit((unsigned char)prompt[at]) && number_at(prompt + at, out) > 0 && *out >= 20 && *out <= 320) return true;
     }
     return false;
 }
@@ -278,9 +322,22 @@ static bool find_metre(const char *prompt, int *metre)
     return false;
 }
 
-/* Instruments behind "for", "on" or "with", joined by "and" and commas: "for voice and piano". */
-static bool find_instruments(const char *prompt, struct music_wishes *w, struct error *error)
+/* The instrument with the longest name at a place of a prompt, by our names or those of General MIDI but for its effects; its bytes, 0 for none. */
+static size_t instrument_at(const char *prompt, size_t at, int *program)
 {
+    static const struct { int first, last; } sounds[] = {{0, 95}, {104, 119}};
+    size_t longest = 0;
+    for (int i = 0; i < NAMES; i++)
+        if (strlen(names[i].name) > longest && word_at(prompt, at, names[i].name)) longest = strlen(names[i].name), *program = names[i].program;
+    for (size_t k = 0; k < sizeof sounds / sizeof *sounds; k++)
+        for (int p = sounds[k].first; p <= sounds[k].last; p++)
+            if (strlen(score_program_name(p, false)) > longest && word_at(prompt, at, score_program_name(p, false))) longest = strlen(score_program_name(p, false)), *program = p;
+    return longest;
+}
+
+bool music_words_instruments(const char *prompt, struct music_wishes *w, bool *more_than_these, struct error *error)
+{
+    *more_than_these = false;
     static const char *const before[] = {"for ", "on ", "with "}, *const between[] = {"and ", ", ", "a ", "an ", "the ", "solo ", "& "};
     for (size_t i = 0; prompt[i] != '\0'; i++) {
         size_t at = i;
@@ -292,11 +349,15 @@ static bool find_instruments(const char *prompt, struct music_wishes *w, struct 
             at += prompt[at] == ' ';
             for (size_t k = 0; k < sizeof between / sizeof *between; k++)
                 if (strncasecmp(prompt + at, between[k], strlen(between[k])) == 0) at += strlen(between[k]), more = true, k = (size_t)-1;
-            int found = 0;
-            while (found < NAMES && !word_at(prompt, at, names[found].name)) found++;
-            if (found == NAMES) break;
-            if (!add_part(w, names[found].program, error)) return false;
-            at += strlen(names[found].name);
+            int program = 0, count = 1;
+            size_t skip = number_at(prompt + at, &count);
+            skip += skip > 0 && prompt[at + skip] == ' ';
+            size_t found = instrument_at(prompt, at + skip, &program);
+            *more_than_these = skip > 0 && w->parts > 0 && strncasecmp(prompt + at + skip, "more", 4) == 0;
+            if (found == 0 || count < 1 || count > 8 || (skip > 0 && word_at(prompt, at + skip, "voice"))) break;      /* "four voices" are parts */
+            for (int k = 0; k < count; k++)
+                if (!add_part(w, program, error)) return false;
+            at += skip + found;
             at += prompt[at] == 's';
             more = true;
         }
@@ -305,13 +366,33 @@ static bool find_instruments(const char *prompt, struct music_wishes *w, struct 
     return true;
 }
 
-/* "slow": between which tempos; not the dance. */
+/* The parts that a prompt tells of: all of them, or none to be wished. */
+static bool find_instruments(const char *prompt, struct music_wishes *w, struct error *error)
+{
+    bool more;
+    if (!music_words_instruments(prompt, w, &more, error)) return false;
+    if (more) w->parts = 0;
+    return true;
+}
+
+/* Does "not" stand before this place, or "not too"? */
+static bool negated(const char *prompt, size_t at)
+{
+    static const char *const before[] = {"not ", "not too ", "not so ", "not very ", "never "};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t n = strlen(before[i]);
+        if (at >= n && word_starts(prompt, at - n) && strncasecmp(prompt + at - n, before[i], n) == 0) return true;
+    }
+    return false;
+}
+
+/* "slow": between which tempos; not the dance, and not "not too slow". */
 static bool find_pace(const char *prompt, struct music_wishes *w)
 {
     for (size_t i = 0; prompt[i] != '\0'; i++)
         for (size_t k = 0; k < sizeof paces / sizeof *paces; k++) {
             size_t behind = i + strlen(paces[k].name);
-            if (!word_at(prompt, i, paces[k].name) || strncasecmp(prompt + behind, " step", 5) == 0 || strncasecmp(prompt + behind, "-step", 5) == 0) continue;
+            if (!word_at(prompt, i, paces[k].name) || negated(prompt, i) || strncasecmp(prompt + behind, " step", 5) == 0 || strncasecmp(prompt + behind, "-step", 5) == 0) continue;
             w->slowest = (int16_t)music_tempo_value(paces[k].slowest), w->fastest = (int16_t)music_tempo_value(paces[k].fastest);
             return true;
         }
@@ -332,19 +413,12 @@ static bool find_fullness(const char *prompt, struct music_wishes *w)
 /* "two-part", "in 3 voices", "duet": how many parts; 0 when it is not said. */
 static int find_parts(const char *prompt)
 {
-    static const char *const numbers[] = {"one", "two", "three", "four", "five", "six", "seven", "eight"}, *const what[] = {"part", "voice"};
-    for (size_t i = 0; prompt[i] != '\0'; i++) {
-        if (!word_starts(prompt, i)) continue;
+    static const char *const what[] = {"part", "voice", NULL};
+    int n;
+    for (size_t i = 0; prompt[i] != '\0'; i++)
         for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
             if (word_at(prompt, i, groups[g].name)) return groups[g].parts;
-        for (int n = 1; n <= 8; n++) {
-            size_t at = prompt[i] == '0' + n ? 1 : strncasecmp(prompt + i, numbers[n - 1], strlen(numbers[n - 1])) == 0 ? strlen(numbers[n - 1]) : 0;
-            if (at == 0 || (prompt[i + at] != ' ' && prompt[i + at] != '-')) continue;
-            for (int k = 0; k < 2; k++)
-                if (word_at(prompt, i + at + 1, what[k])) return n;
-        }
-    }
-    return 0;
+    return find_number(prompt, what, 1, 8, &n) ? n : 0;
 }
 
 /* So many parts; of one instrument, where one is named. */
@@ -372,7 +446,7 @@ bool music_words_find(const char *prompt, struct music_wishes *w, struct bytes *
 #define COMMA (said->n > 0 ? ", " : "")
     if (w->key < 0 && find_key(prompt, &value)) ok = say(said, COMMA, MUSIC_KEY, w->key = (int16_t)value, error);
     if (ok && w->metre < 0 && find_metre(prompt, &value)) ok = say(said, COMMA, MUSIC_METRE, w->metre = (int16_t)value, error);
-    if (ok && w->tempo < 0 && find_number(prompt, beats, 20, 320, &value)) {
+    if (ok && w->tempo < 0 && (find_number(prompt, beats, 20, 320, &value) || find_tempo(prompt, &value))) {
         w->tempo = (int16_t)music_tempo_value(w->quarters = value);
         ok = bytes_printf(said, error, "%stempo %d", COMMA, value);
     }

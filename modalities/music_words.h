@@ -16,6 +16,10 @@ bool music_words_instrument(const char *text, struct music_wishes *wishes, struc
 /* Set what a prompt names and the wishes leave free, and append a line a wish ("key A minor") to *said. */
 bool music_words_find(const char *prompt, struct music_wishes *wishes, struct bytes *said, struct error *error);
 
+/* Add the instruments that a text tells of behind "for", "on" or "with", joined by "and" and commas ("for voice and piano", "for two violins") as
+ * parts. *more: the list goes on with "and four more". */
+bool music_words_instruments(const char *text, struct music_wishes *wishes, bool *more, struct error *error);
+
 /* "F#", "Bb", "c sharp", "E flat" at the start of a text: the pitch class and how many fifths it is from C; the bytes read, 0 for none. */
 size_t music_words_tone(const char *text, int *tone, int *fifths);
 
