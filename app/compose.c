@@ -19,7 +19,7 @@
 enum { TEXT_MOST = 140, PROMPT_MOST = 40, SLUG_MOST = 40 };
 
 static const struct decoding_defaults WORDS = {.temperature = 0.8, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = true};
-static const struct decoding_defaults PLAY = {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true};
+static const struct decoding_defaults PLAY = {.temperature = 1, .top_k = 0, .top_p = 0.99, .guidance = 1.3, .do_sample = true};
 
 struct triptych { struct bytes text, music, picture; struct piece tune, sprite; char stem[PATH_MAX]; };
 

@@ -12,7 +12,7 @@
 /* What each verb does when nothing is said. */
 static const struct { const char *verb, *extension; struct decoding_defaults defaults; } KINDS[MODALITIES] = {
     [MODALITY_TEXT] = {"write", ".txt", {0}},
-    [MODALITY_MUSIC] = {"play", ".mid", {.temperature = 0.9, .top_k = 0, .top_p = 0.97, .guidance = 1.3, .do_sample = true}},
+    [MODALITY_MUSIC] = {"play", ".mid", {.temperature = 1, .top_k = 0, .top_p = 0.99, .guidance = 1.3, .do_sample = true}},
     [MODALITY_IMAGE] = {"draw", ".png", {0}},
 };
 
