@@ -416,6 +416,7 @@ static bool inline_field(struct player *p, struct error *error)
     return set_field(p, kind, text + strspn(text, " "), error);
 }
 
+/* Text between two signs: "!…!" and "+…+" may name a dynamic, grace notes and what stands in quotes have no effect. */
 static void decoration(struct player *p, char end)
 {
     static const char *const dynamics[] = {"ppp", "pp", "p", "mp", "mf", "f", "ff", "fff"};
@@ -425,7 +426,7 @@ static void decoration(struct player *p, char end)
         p->at++;
         return;
     }
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8 && (end == '!' || end == '+'); i++)
         if (strlen(dynamics[i]) == (size_t)(close - from) && strncmp(from, dynamics[i], (size_t)(close - from)) == 0) p->velocity = velocities[i];
     p->at = (size_t)(close - p->text) + 1;
 }

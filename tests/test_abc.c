@@ -56,6 +56,24 @@ START_TEST(bodies_have_their_notes)
 }
 END_TEST
 
+START_TEST(only_decorations_name_dynamics)
+{
+    static const struct { const char *body, *velocities; } bodies[] = {
+        {"C {f}D {pp}E \"f\"F", "80 80 80 80 "}, {"!p!C !f!D +ff+E !trill!F", "48 96 112 112 "}, {"{!f!g}C", "80 "},
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        char file[100], got[100] = "";
+        struct score s;
+        struct error error = {0};
+        snprintf(file, sizeof file, "X:1\nK:C\n%s\n", bodies[i].body);
+        ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s", error.text);
+        for (size_t n = 0; n < s.notes; n++) snprintf(got + strlen(got), 10, "%d ", s.note[n].velocity);
+        ck_assert_str_eq(got, bodies[i].velocities);
+        score_free(&s);
+    }
+}
+END_TEST
+
 START_TEST(headers_are_read)
 {
     static const char text[] = "%abc-2.1\nX:7\r\nT:A tune\r\nT:again\nC:trad\nM:6/8\nQ:\"lively\" 3/8=80\nK:Dmix ^g % a key\nV:a name=\"Flute\"\n%%MIDI program 73\nV:b\n%%MIDI channel 10\nV:a\nFGA B2c|\nV:b\nC6|\nX:8\nK:C\nC8|\n";
@@ -216,6 +234,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, bodies_have_their_notes, 0, (int)(sizeof BODIES / sizeof *BODIES));
+    tcase_add_test(all, only_decorations_name_dynamics);
     tcase_add_test(all, headers_are_read);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
