@@ -38,8 +38,10 @@ struct player {
     size_t group[128], groups;                         /* the notes of the last chord */
     int64_t group_length;
     uint8_t velocity;
-    size_t start;                                      /* of the repeat */
-    int pass, jumps;
+    size_t start;                                      /* of the section that may be repeated */
+    bool opened;                                       /* it began with |: */
+    int pass, passes, jumps;                           /* passes: how often it is played, as far as is known */
+    bool ending;                                       /* within an ending */
 };
 
 static bool bad(const struct player *p, const char *found, const char *wanted, struct error *error)
@@ -337,14 +339,16 @@ static void new_bar(struct player *p)
     for (int i = 0; i < 7; i++) p->accidental[i] = 99;
 }
 
-/* Does the ending at this place ("1", "1,3", "2-4") belong to a pass? *end: behind its numbers. */
-static bool ending_has(const struct player *p, size_t at, int pass, size_t *end)
+/* Does the ending at this place ("1", "1,3", "2-4") belong to a pass? *end: behind its numbers, *most: the highest of them. */
+static bool ending_has(const struct player *p, size_t at, int pass, size_t *end, int *most)
 {
     bool has = false;
+    *most = 0;
     while (isdigit((unsigned char)p->text[at])) {
         int from = p->text[at++] - '0', to = from;
         if (p->text[at] == '-' && isdigit((unsigned char)p->text[at + 1])) to = p->text[at + 1] - '0', at += 2;
         has = has || (pass >= from && pass <= to);
+        if (to > *most) *most = to;
         if (p->text[at] == ',' && isdigit((unsigned char)p->text[at + 1])) at++;
     }
     *end = at;
@@ -374,7 +378,22 @@ static void skip_ending(struct player *p)
     }
 }
 
-/* The sign is read; decide where to go on. */
+static void new_section(struct player *p, bool opened)
+{
+    p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false;
+}
+
+/* Behind a sign with ":" in front ("::|": two repeats): again from the section's start? */
+static bool goes_back(struct player *p, size_t from, size_t next)
+{
+    size_t end, colons = strspn(p->text + from, ":");
+    int most, times = p->text[from + colons] != '|' ? 2 : colons < 9 ? (int)colons + 1 : 9;
+    if (times > p->passes) p->passes = times;
+    return p->pass < p->passes || (next > 0 && ending_has(p, next, p->pass + 1, &end, &most));
+}
+
+/* The sign is read; decide where to go on. A section begins at |:, behind its last pass, and at a double bar line that ends the last
+ * ending or stands where no |: has opened a section. */
 static bool bar_line(struct player *p, struct error *error)
 {
     size_t from = p->at, end;
@@ -386,17 +405,20 @@ static bool bar_line(struct player *p, struct error *error)
     new_bar(p);
     if (back) {
         size_t next = ending_at(p, p->at);
-        if (p->start <= from && (p->pass == 1 || (next > 0 && ending_has(p, next, p->pass + 1, &end)))) {
+        if (goes_back(p, from, next)) {
             if (++p->jumps > JUMPS_MOST) return bad(p, "too many repeats", "at most 4096", error);
-            p->pass++, p->at = p->start;
+            p->pass++, p->at = p->start, p->ending = false;
             return true;
         }
-        if (next == 0) p->pass = 1, p->start = p->at;
-    }
-    if (open && p->start != p->at) p->pass = 1, p->start = p->at;
+        if (next == 0) new_section(p, open);
+    } else if (open) {
+        if (p->start != p->at) new_section(p, true);
+    } else if (n > 1 && (p->ending ? p->pass > 1 : p->pass == 1 && !p->opened)) new_section(p, false);
     if (isdigit((unsigned char)p->text[p->at])) {
-        bool plays = ending_has(p, p->at, p->pass, &end);
-        p->at = end;
+        int most;
+        bool plays = ending_has(p, p->at, p->pass, &end, &most);
+        if (most > p->passes) p->passes = most;
+        p->at = end, p->ending = true;
         if (!plays) skip_ending(p);
     }
     return true;
@@ -454,7 +476,7 @@ static bool play_sign(struct player *p, struct error *error)
 static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_length, struct error *error)
 {
     struct voice *v = &abc->voice[index];
-    struct player p = {.abc = abc, .text = bytes_text(&v->text), .n = v->text.n, .part = index, .first_bar = -1, .velocity = 80, .pass = 1, .next_up = 1, .next_down = 1};
+    struct player p = {.abc = abc, .text = bytes_text(&v->text), .n = v->text.n, .part = index, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1};
     memset(p.tie, 0xff, sizeof p.tie);
     for (int i = 0; i < 7; i++) p.accidental[i] = 99;
     if (!set_metre(&p, abc->metre, error) || !set_key(&p, abc->key, error) || (abc->tempo[0] != '\0' && !set_tempo(&p, abc->tempo, error))) return false;
