@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { WHOLE = 4 * ABC_QUARTER, VOICES_MOST = 64, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 4096, TICK_MOST = INT32_MAX / 2 };
+enum { WHOLE = 4 * ABC_QUARTER, VOICES_MOST = 64, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 4096, TICK_MOST = INT32_MAX / 2, STAFF = 7 * 16 };
 
 struct voice { char id[32]; struct bytes text; int program; bool drums; char name[64]; };
 
@@ -20,6 +20,9 @@ struct abc {
     char metre[32], unit[32], tempo[80], key[80];      /* of the header */
     bool body;
 };
+
+/* A note as written: its MIDI number, its place (seven to an octave) and its accidental. */
+struct pitch { int midi, place, sign; };
 
 /* One voice being played. */
 struct player {
@@ -33,6 +36,7 @@ struct player {
     bool compound;
     int signature[7], accidental[7];                   /* by letter A … G; accidental 99: none in this bar */
     int tie[128][TIES];                                /* notes that go on, -1: none; several in overlays */
+    struct { int note, sign; } held[STAFF];            /* the last note that goes on, by letter and octave, and its accidental */
     int tuplet_left, tuplet_p, tuplet_q;
     int next_up, next_down;                            /* broken rhythm: the next note's factor */
     size_t group[128], groups;                         /* the notes of the last chord */
@@ -192,26 +196,38 @@ static int64_t stretched(struct player *p, int64_t length)
     return length < 1 ? 1 : length;
 }
 
-static bool add_note(struct player *p, int pitch, int64_t length, bool tied, struct error *error)
+static bool add_note(struct player *p, struct pitch pitch, int64_t length, bool tied, struct error *error)
 {
     struct score *s = p->abc->score;
     if (s->notes >= NOTES_MOST || p->time > TICK_MOST) return error_set(error, ERROR_INPUT, "ABC: too much music; less than 2^20 notes and 50,000 bars are wanted");
-    int before = -1, *ties = p->tie[pitch];
+    int before = -1, *ties = p->tie[pitch.midi];
     size_t index = s->notes;
     for (int k = 0; k < TIES && before < 0; k++)
         if (ties[k] >= 0 && s->note[ties[k]].onset + s->note[ties[k]].length == p->time) before = ties[k], ties[k] = -1;
+    for (int place = 0; before >= 0 && place < STAFF; place++)             /* it may be spelled otherwise here */
+        if (p->held[place].note == before) p->held[place].note = -1;
     if (before >= 0) index = (size_t)before, s->note[before].length += length;
-    else if (!score_add_note(s, (struct score_note){p->time, length, (uint16_t)p->part, (uint8_t)pitch, p->velocity}, error)) return false;
+    else if (!score_add_note(s, (struct score_note){p->time, length, (uint16_t)p->part, (uint8_t)pitch.midi, p->velocity}, error)) return false;
     if (tied) {
         memmove(ties + 1, ties, (TIES - 1) * sizeof *ties);
         ties[0] = (int)index;
     }
+    p->held[pitch.place].note = tied ? (int)index : -1, p->held[pitch.place].sign = pitch.sign;
     if (p->groups < 128) p->group[p->groups++] = index;
     return true;
 }
 
+/* The accidental of a note without a sign: that of the note tied to it, of its letter in this bar, or of the key. */
+static int sign_of(const struct player *p, int place, int letter)
+{
+    const struct score *s = p->abc->score;
+    int held = p->held[place].note;
+    if (held >= 0 && s->note[held].onset + s->note[held].length == p->time) return p->held[place].sign;
+    return p->accidental[letter] != 99 ? p->accidental[letter] : p->signature[letter];
+}
+
 /* Accidental, letter and octave: the pitch. */
-static bool read_pitch(struct player *p, int *pitch, struct error *error)
+static bool read_pitch(struct player *p, struct pitch *pitch, struct error *error)
 {
     static const int tones[] = {9, 11, 0, 2, 4, 5, 7};
     int sign = 99;
@@ -225,10 +241,12 @@ static bool read_pitch(struct player *p, int *pitch, struct error *error)
     p->at++;
     int octave = islower(c) ? 6 : 5;
     for (; p->text[p->at] == '\'' || p->text[p->at] == ','; p->at++) octave += p->text[p->at] == '\'' ? 1 : -1;
+    int place = 7 * (octave + 1) + letter;
+    if (place < 0 || place >= STAFF) return bad(p, "a pitch out of range", "one of MIDI's 128", error);
     if (sign != 99) p->accidental[letter] = sign;
-    else sign = p->accidental[letter] != 99 ? p->accidental[letter] : p->signature[letter];
-    *pitch = 12 * octave + tones[letter] + sign;
-    return (*pitch >= 0 && *pitch <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
+    else sign = sign_of(p, place, letter);
+    *pitch = (struct pitch){12 * octave + tones[letter] + sign, place, sign};
+    return (pitch->midi >= 0 && pitch->midi <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
 }
 
 static bool take_tie(struct player *p)
@@ -241,7 +259,7 @@ static bool take_tie(struct player *p)
 
 static bool read_note(struct player *p, struct error *error)
 {
-    int pitch;
+    struct pitch pitch;
     int64_t length;
     if (!read_pitch(p, &pitch, error) || !read_length(p, p->unit, &length, error)) return false;
     length = stretched(p, length);
@@ -256,7 +274,7 @@ static bool is_note(char c) { return c != '\0' && strchr("ABCDEFGabcdefg^_=", c)
 /* "[ce-g]2": the first note's length counts for the time. */
 static bool read_chord(struct player *p, struct error *error)
 {
-    struct { int pitch; int64_t length; bool tied; } notes[32];
+    struct { struct pitch pitch; int64_t length; bool tied; } notes[32];
     int n = 0;
     for (p->at++; p->at < p->n && p->text[p->at] != ']';) {
         if (!is_note(p->text[p->at])) {                /* decorations in a chord */
@@ -478,6 +496,7 @@ static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_le
     struct voice *v = &abc->voice[index];
     struct player p = {.abc = abc, .text = bytes_text(&v->text), .n = v->text.n, .part = index, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1};
     memset(p.tie, 0xff, sizeof p.tie);
+    memset(p.held, 0xff, sizeof p.held);
     for (int i = 0; i < 7; i++) p.accidental[i] = 99;
     if (!set_metre(&p, abc->metre, error) || !set_key(&p, abc->key, error) || (abc->tempo[0] != '\0' && !set_tempo(&p, abc->tempo, error))) return false;
     p.unit = p.bar_length == 0 || 4 * p.bar_length >= 3 * WHOLE ? WHOLE / 8 : WHOLE / 16;

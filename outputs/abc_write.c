@@ -19,6 +19,7 @@ struct writer {
     size_t at[LAYERS_MOST];              /* the next chord to look at */
     int layers, sharps;
     bool altered[7];                     /* letters with an accidental in this bar */
+    unsigned tied[7];                    /* letters tied to the next bar: a bit for each of their accidentals */
     int loudness;
 };
 
@@ -65,11 +66,12 @@ static void spell(int sharps, int pitch, int *letter, int *sign)
             }
 }
 
-static bool put_pitch(struct writer *w, int pitch, struct error *error)
+static bool put_pitch(struct writer *w, int pitch, bool tied, struct error *error)
 {
     int letter = 0, sign = 0;
     spell(w->sharps, pitch, &letter, &sign);
     int octave = (pitch - sign) / 12;
+    if (tied) w->tied[letter] |= 1u << (sign + 1);
     if (sign != signature(w->sharps, letter) || w->altered[letter]) {
         if (!bytes_append_byte(w->out, sign > 0 ? '^' : sign < 0 ? '_' : '=', error)) return false;
         w->altered[letter] = true;
@@ -86,12 +88,13 @@ static bool put_chord(struct writer *w, const struct chord *c, int64_t a, int64_
     static const char *const dynamics[] = {"ppp", "pp", "p", "mp", "mf", "f", "ff", "fff"};
     const struct score_note *first = w->note[c->first];
     int loudness = class_of(first->velocity);
+    bool tied = first->onset + first->length > b;
     bool ok = loudness == w->loudness || bytes_printf(w->out, error, "!%s!", dynamics[loudness]);
     w->loudness = loudness;
     ok = ok && (c->n == 1 || bytes_append_byte(w->out, '[', error));
-    for (size_t i = 0; ok && i < c->n; i++) ok = put_pitch(w, w->note[c->first + i]->pitch, error);
+    for (size_t i = 0; ok && i < c->n; i++) ok = put_pitch(w, w->note[c->first + i]->pitch, tied, error);
     ok = ok && (c->n == 1 || bytes_append_byte(w->out, ']', error)) && put_length(w, b - a, error);
-    return ok && (first->onset + first->length <= b || bytes_append_byte(w->out, '-', error)) && bytes_append_byte(w->out, ' ', error);
+    return ok && (!tied || bytes_append_byte(w->out, '-', error)) && bytes_append_byte(w->out, ' ', error);
 }
 
 static bool put_rest(struct writer *w, int64_t ticks, struct error *error)
@@ -168,6 +171,15 @@ static bool put_changes(struct writer *w, size_t *metre, size_t *key, size_t *te
     return ok;
 }
 
+/* At a bar's start accidentals are forgotten, but not those of notes that go on: their letters get signs, as readers carry them over. */
+static void forget_accidentals(struct writer *w)
+{
+    for (int letter = 0; letter < 7; letter++) {
+        w->altered[letter] = (w->tied[letter] & ~(1u << (signature(w->sharps, letter) + 1))) != 0;
+        w->tied[letter] = 0;
+    }
+}
+
 static bool put_bars(struct writer *w, bool first_voice, struct error *error)
 {
     const struct score *s = w->score;
@@ -181,7 +193,7 @@ static bool put_bars(struct writer *w, bool first_voice, struct error *error)
         if (length < 1) length = 1;
         int64_t to = at + length;
         if (metre < s->metres && s->metre[metre].tick < to) to = s->metre[metre].tick;         /* a bar cut short */
-        memset(w->altered, 0, sizeof w->altered);
+        forget_accidentals(w);
         ok = ok && put_layer(w, 0, at, to, error);
         for (int layer = 1; ok && layer < w->layers; layer++)
             if (sounds(w, layer, at, to)) ok = bytes_append_text(w->out, "& ", error) && put_layer(w, layer, at, to, error);
