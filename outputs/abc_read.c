@@ -108,12 +108,15 @@ static const struct { const char *name; int fifths; bool minor; } modes[] = {
     {"maj", 0, false}, {"min", -3, true}, {"mix", -1, false}, {"dor", -2, true}, {"phr", -4, true}, {"lyd", 1, false}, {"loc", -5, true}, {"ion", 0, false}, {"aeo", -3, true}, {"m", -3, true},
 };
 
-/* "^f _b =c" behind a key */
+/* "^f _b =c" behind a key, each at its text's start or behind a blank or another ("middle=c" is none). */
 static void set_explicit(struct player *p, const char *at)
 {
+    bool free = true;
     for (; *at != '\0'; at++) {
         int sign = *at == '^' ? 1 : *at == '_' ? -1 : *at == '=' ? 0 : 9, letter = tolower((unsigned char)at[sign == 9 ? 0 : 1]);
-        if (sign != 9 && letter >= 'a' && letter <= 'g' && !isalnum((unsigned char)at[2])) p->signature[letter - 'a'] = sign;
+        bool is = free && sign != 9 && letter >= 'a' && letter <= 'g' && !isalnum((unsigned char)at[2]);
+        free = is || isspace((unsigned char)*at);
+        if (is) p->signature[letter - 'a'] = sign, at++;
     }
 }
 
