@@ -11,11 +11,11 @@
 
 enum { WHOLE = 4 * ABC_QUARTER, VOICES_MOST = 64, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 4096, TICK_MOST = INT32_MAX / 2, STAFF = 7 * 16 };
 
-struct voice { char id[32]; struct bytes text; int program; bool drums; char name[64]; };
+struct voice { char id[32], name[64]; struct bytes text; int program, channel; };     /* program -1, channel 0: nothing said */
 
 struct abc {
     struct score *score;
-    struct voice voice[VOICES_MOST];
+    struct voice voice[VOICES_MOST], common;           /* common: what directives say before any voice */
     int voices, now;
     char metre[32], unit[32], tempo[80], key[80];      /* of the header */
     bool body;
@@ -522,7 +522,7 @@ static int find_voice(struct abc *abc, const char *text, struct error *error)
     while (v < abc->voices && strcmp(abc->voice[v].id, id) != 0) v++;
     if (v == abc->voices) {
         if (v == VOICES_MOST) return error_set(error, ERROR_INPUT, "ABC: more than %d voices; fewer are wanted", VOICES_MOST), -1;
-        abc->voice[abc->voices++] = (struct voice){.program = -1};
+        abc->voices++, abc->voice[v].program = -1;
         memcpy(abc->voice[v].id, id, sizeof id);
     }
     const char *name = strstr(text, "name=\"");
@@ -530,13 +530,14 @@ static int find_voice(struct abc *abc, const char *text, struct error *error)
     return v;
 }
 
-static void directive(struct abc *abc, const char *line)
+/* abc2midi's directives, without the "%%" or "I:" before them. Those before any voice hold for all that say nothing else. */
+static void directive(struct abc *abc, const char *text)
 {
     int a = -1, b = -1;
-    struct voice *v = &abc->voice[abc->now];
-    if (sscanf(line, "%%%%MIDI program %d %d", &a, &b) == 2) a = b;
+    struct voice *v = abc->voices == 1 && abc->voice[0].text.n == 0 ? &abc->common : &abc->voice[abc->now];
+    if (sscanf(text, "MIDI program %d %d", &a, &b) == 2) a = b;
     if (a >= 0 && a < 128) v->program = a;
-    if (sscanf(line, "%%%%MIDI channel %d", &a) == 1 && strncmp(line, "%%MIDI channel", 14) == 0) v->drums = a == 10;
+    if (sscanf(text, "MIDI channel %d", &a) == 1) v->channel = a;
 }
 
 static bool read_recipe(struct abc *abc, const char *line, struct error *error)
@@ -551,6 +552,7 @@ static bool field_line(struct abc *abc, const char *line, struct error *error)
     struct voice *v = &abc->voice[abc->now];
     struct { char kind; char *to; size_t size; } heads[] = {{'M', abc->metre, sizeof abc->metre}, {'L', abc->unit, sizeof abc->unit}, {'Q', abc->tempo, sizeof abc->tempo}, {'K', abc->key, sizeof abc->key}};
     if (line[0] == 'T' && abc->score->title == NULL) return score_set_title(abc->score, text, error);
+    if (line[0] == 'I') directive(abc, text);
     if (line[0] == 'V') {
         int found = find_voice(abc, text, error);
         if (found < 0) return false;
@@ -582,7 +584,7 @@ static bool music_line(struct abc *abc, const char *line, struct error *error)
 static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, struct error *error)
 {
     if (strncmp(line, "%%", 2) == 0) {
-        directive(abc, line);
+        directive(abc, line + 2);
         return read_recipe(abc, line, error);
     }
     char *comment = strchr(line, '%');
@@ -635,7 +637,8 @@ static bool finish(struct abc *abc, struct error *error)
     for (int v = 0; ok && v < abc->voices; v++) {
         int64_t first, bar;
         const struct voice *voice = &abc->voice[v];
-        ok = score_add_part(s, voice->program < 0 ? 0 : voice->program, voice->drums, voice->name, error) && play(abc, v, &first, &bar, error);
+        int program = voice->program >= 0 ? voice->program : abc->common.program, channel = voice->channel != 0 ? voice->channel : abc->common.channel;
+        ok = score_add_part(s, program < 0 ? 0 : program, channel == 10, voice->name, error) && play(abc, v, &first, &bar, error);
         if (ok && v == 0 && first > 0 && first < bar) shift = bar - first;
     }
     if (ok && s->notes == 0) ok = error_set(error, ERROR_INPUT, "ABC: a tune without notes; at least one is wanted");
@@ -653,7 +656,7 @@ bool abc_read(const void *data, size_t n, struct score *out, struct error *error
     struct abc *abc = mem_alloc(1, sizeof *abc, error);
     if (abc == NULL) return false;
     abc->score = out, abc->voices = 1;
-    abc->voice[0] = (struct voice){.program = -1};
+    abc->voice[0].program = abc->common.program = -1;
     memcpy(abc->metre, "4/4", 4);
     bool ok = abc_is(data, n) || error_set(error, ERROR_INPUT, "ABC: no lines X: and K:; a tune in ABC notation is wanted");
     ok = ok && memchr(data, 0, n) == NULL ? true : ok && error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");

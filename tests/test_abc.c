@@ -111,6 +111,28 @@ START_TEST(headers_are_read)
 }
 END_TEST
 
+START_TEST(directives_give_instruments)
+{
+    static const struct { const char *text, *parts; } tunes[] = {
+        {"%%MIDI program 73\nV:1\nV:2\n%%MIDI program 40\nK:C\nV:1\nC\nV:2\nC\n", "73 40 "},
+        {"K:C\n%%MIDI program 1 73\nV:1\nC\nV:2\nC\n%%MIDI channel 10\n", "73 73d "},
+        {"I:MIDI program 12\nK:C\nC\n", "12 "},
+        {"%%MIDI channel 10\nK:C\nC\n", "0d "},
+        {"V:1\n%%MIDI program 9\nV:2\nK:C\nV:1\nC\nV:2\nC\n", "9 0 "},
+    };
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) {
+        char file[200], got[100] = "";
+        struct score s;
+        struct error error = {0};
+        snprintf(file, sizeof file, "X:1\n%s", tunes[i].text);
+        ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s", error.text);
+        for (size_t p = 0; p < s.parts; p++) snprintf(got + strlen(got), 10, "%d%s ", s.part[p].program, s.part[p].drums ? "d" : "");
+        ck_assert_str_eq(got, tunes[i].parts);
+        score_free(&s);
+    }
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -249,6 +271,7 @@ int main(void)
     tcase_add_loop_test(all, bodies_have_their_notes, 0, (int)(sizeof BODIES / sizeof *BODIES));
     tcase_add_test(all, only_decorations_name_dynamics);
     tcase_add_test(all, headers_are_read);
+    tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
     tcase_add_test(all, mutated_tunes_do_no_harm);
