@@ -18,7 +18,7 @@ struct abc {
     struct voice voice[VOICES_MOST], common;           /* common: what directives say before any voice */
     int voices, now;
     char metre[32], unit[32], tempo[80], key[80];      /* of the header */
-    bool body;
+    bool body, over;                                   /* over: behind the blank line that ends the tune */
 };
 
 /* A note as written: its MIDI number, its place (seven to an octave) and its accidental. */
@@ -581,8 +581,38 @@ static bool music_line(struct abc *abc, const char *line, struct error *error)
     return bytes_append_text(&v->text, line, error) && bytes_append_byte(&v->text, '\n', error);
 }
 
+/* The UTF-8 mark that some editors put in front. */
+static size_t mark(const char *text, size_t n) { return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }
+
+static bool has_line(const char *text, size_t n, char field)
+{
+    for (size_t at = 0; at + 1 < n;) {
+        if (text[at] == field && text[at + 1] == ':') return true;
+        const char *end = memchr(text + at, '\n', n - at);
+        if (end == NULL) break;
+        at = (size_t)(end - text) + 1;
+    }
+    return false;
+}
+
+bool abc_is(const void *data, size_t n)
+{
+    size_t skip = mark(data, n);
+    return n > 0 && memchr(data, 0, n) == NULL && has_line((const char *)data + skip, n - skip, 'K');
+}
+
+static bool is_field(const struct abc *abc, const char *line)
+{
+    return isalpha((unsigned char)line[0]) && line[1] == ':' && !(strchr("ABCDEFGabcdefgz", line[0]) != NULL && (line[2] == '|' || line[2] == ':') && abc->body);
+}
+
 static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, struct error *error)
 {
+    bool music = abc->body && abc->voice[abc->now].text.n > 0, field = is_field(abc, line);
+    if (field && line[0] == 'X') *ended = *started, *started = true;
+    if (music && line[strspn(line, " \t\r")] == '\0') abc->over = true;
+    else if (strncmp(line, "V:", 2) == 0 || strncmp(line, "[V:", 3) == 0) abc->over = false;       /* blank lines between voices are common */
+    if (abc->over || *ended) return true;
     if (strncmp(line, "%%", 2) == 0) {
         directive(abc, line + 2);
         return read_recipe(abc, line, error);
@@ -591,9 +621,8 @@ static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, st
     if (comment != NULL && (comment == line || comment[-1] != '\\')) *comment = '\0';
     size_t n = strlen(line);
     while (n > 0 && (isspace((unsigned char)line[n - 1]) || line[n - 1] == '\\')) line[--n] = '\0';
-    bool field = isalpha((unsigned char)line[0]) && line[1] == ':' && !(strchr("ABCDEFGabcdefgz", line[0]) != NULL && (line[2] == '|' || line[2] == ':') && abc->body);
-    if (field && line[0] == 'X') *ended = *started, *started = true;
-    if (!*started || *ended || n == 0) return true;
+    bool heading = field && strchr("LM", line[0]) != NULL;      /* holds for all tunes when it stands before the first */
+    if ((!*started && !heading) || n == 0) return true;
     if (field || strncmp(line, "+:", 2) == 0) return field_line(abc, line, error);
     return !abc->body || music_line(abc, line, error);
 }
@@ -601,7 +630,7 @@ static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, st
 static bool read_lines(struct abc *abc, const char *text, size_t n, struct error *error)
 {
     struct bytes line = {0};
-    bool started = false, ended = false, ok = true;
+    bool started = !has_line(text, n, 'X'), ended = false, ok = true;
     for (size_t at = 0, number = 1; ok && at < n && !ended; number++) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t length = end == NULL ? n - at : (size_t)(end - text) - at;
@@ -613,20 +642,6 @@ static bool read_lines(struct abc *abc, const char *text, size_t n, struct error
     }
     bytes_free(&line);
     return ok;
-}
-
-bool abc_is(const void *data, size_t n)
-{
-    const char *text = data;
-    bool tune = false;
-    for (size_t at = 0; at + 2 < n;) {
-        if (text[at] == 'X' && text[at + 1] == ':') tune = true;
-        if (tune && text[at] == 'K' && text[at + 1] == ':') return true;
-        const char *end = memchr(text + at, '\n', n - at);
-        if (end == NULL) break;
-        at = (size_t)(end - text) + 1;
-    }
-    return false;
 }
 
 static bool finish(struct abc *abc, struct error *error)
@@ -658,9 +673,10 @@ bool abc_read(const void *data, size_t n, struct score *out, struct error *error
     abc->score = out, abc->voices = 1;
     abc->voice[0].program = abc->common.program = -1;
     memcpy(abc->metre, "4/4", 4);
-    bool ok = abc_is(data, n) || error_set(error, ERROR_INPUT, "ABC: no lines X: and K:; a tune in ABC notation is wanted");
-    ok = ok && memchr(data, 0, n) == NULL ? true : ok && error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");
-    ok = ok && read_lines(abc, data, n, error);
+    size_t skip = mark(data, n);
+    bool ok = n == 0 || memchr(data, 0, n) == NULL || error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");
+    ok = ok && (abc_is(data, n) || error_set(error, ERROR_INPUT, "ABC: no line K:; a tune in ABC notation is wanted"));
+    ok = ok && read_lines(abc, (const char *)data + skip, n - skip, error);
     if (ok && abc->voices > 1 && abc->voice[0].text.n == 0) {    /* all voices have names: the nameless one goes */
         bytes_free(&abc->voice[0].text);
         memmove(abc->voice, abc->voice + 1, (size_t)--abc->voices * sizeof *abc->voice);

@@ -111,6 +111,30 @@ START_TEST(headers_are_read)
 }
 END_TEST
 
+START_TEST(tunes_have_their_place_in_a_file)
+{
+    static const char *const files[] = {
+        "X:1\nK:C\nCE\n\nA caged bird\nCAGE\n", "X:1\nK:C\nC\nE\n \t\r\nw\n%%MIDI program 3\n\nX:2\nK:C\nG\n", "X:1\nK:C\n\nCE\n", "X:1\nK:C\nCE\n%\n",
+        "\xef\xbb\xbfX:1\nK:C\nCE", "T:no number\nK:C\nCE", "K:C\nCE\n\nK:D\nF", "L:1/8\nM:C\nT:not of a tune\n\nX:1\nK:C\nCE\nX:2\nK:C\nG\n", "%abc-2.1\n\nX:1\nK:C\n[V:1]C\n\n[V:2]E",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct score s;
+        struct error error = {0};
+        ck_assert(abc_is(files[i], strlen(files[i])));
+        ck_assert_msg(abc_read(files[i], strlen(files[i]), &s, &error), "%s: %s", files[i], error.text);
+        ck_assert_msg(s.notes == 2 && s.note[0].pitch == 60 && s.note[1].pitch == 64 && s.note[0].length == ABC_QUARTER / 2 && s.part[0].program == 0, "%s", files[i]);
+        ck_assert(s.title == NULL || strcmp(s.title, "no number") == 0);
+        score_free(&s);
+    }
+    ck_assert(!abc_is("", 0) && !abc_is("MThd\0K:C", 8) && !abc_is("X:1\nA:K:", 8));
+    struct score s;
+    struct error error = {0};
+    static const char head[] = "M:3/4\nL:1/4\n\nX:1\nK:C\nC\n";
+    ck_assert(abc_read(head, sizeof head - 1, &s, &error) && s.metre[0].numerator == 3 && s.note[0].length == ABC_QUARTER);
+    score_free(&s);
+}
+END_TEST
+
 START_TEST(directives_give_instruments)
 {
     static const struct { const char *text, *parts; } tunes[] = {
@@ -136,7 +160,7 @@ END_TEST
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
-        {"", "no lines X: and K:"}, {"hello", "no lines X: and K:"}, {"X:1\nK:C\n", "without notes"}, {"X:1\nK:Q\nC", "a key that is none"}, {"X:1\nM:3/5\nK:C\nC", "a metre out of range"},
+        {"", "no line K:"}, {"hello\nX:1\n", "no line K:"}, {"X:1\nK:C\n", "without notes"}, {"X:1\nK:Q\nC", "a key that is none"}, {"X:1\nM:3/5\nK:C\nC", "a metre out of range"},
         {"X:1\nM:x\nK:C\nC", "a metre that is none"}, {"X:1\nL:0/8\nK:C\nC", "a unit of length"}, {"X:1\nK:C\n[CE", "a chord without its end"}, {"X:1\nK:C\n^z", "an accidental without a note"},
         {"X:1\nK:C\nC/0", "a length divided by nothing"}, {"X:1\nK:C\nc''''''''''''", "a pitch out of range"}, {"X:1\nK:C\n[K:G", "an inline field without its end"}, {"X:1\nK:C\nC99999", "a length out of range"},
         {"X:1\nK:G#\nC", "more than 7 sharps"},
@@ -271,6 +295,7 @@ int main(void)
     tcase_add_loop_test(all, bodies_have_their_notes, 0, (int)(sizeof BODIES / sizeof *BODIES));
     tcase_add_test(all, only_decorations_name_dynamics);
     tcase_add_test(all, headers_are_read);
+    tcase_add_test(all, tunes_have_their_place_in_a_file);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
