@@ -11,7 +11,10 @@
 
 enum { WHOLE = 4 * ABC_QUARTER, VOICES_MOST = 64, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 4096, TICK_MOST = INT32_MAX / 2, STAFF = 7 * 16 };
 
-struct voice { char id[32], name[64]; struct bytes text; int program, channel; };     /* program -1, channel 0: nothing said */
+/* What moves a voice's sound, in semitones: "clef=treble-8", "octave=-1", "transpose=2". */
+enum { SHIFT_CLEF, SHIFT_OCTAVE, SHIFT_TRANSPOSE, SHIFTS, UNSAID = 1000 };
+
+struct voice { char id[32], name[64]; struct bytes text; int program, channel, shift[SHIFTS]; };     /* program -1, channel 0: nothing said */
 
 struct abc {
     struct score *score;
@@ -34,6 +37,7 @@ struct player {
     int64_t bar_length;                                /* by the metre; 0: free */
     int64_t first_bar;                                 /* length of what stood before the first bar line, -1: not known yet */
     bool compound;
+    int shift[SHIFTS];
     int signature[7], accidental[7];                   /* by letter A … G; accidental 99: none in this bar */
     int tie[128][TIES];                                /* notes that go on, -1: none; several in overlays */
     struct { int note, sign; } held[STAFF];            /* the last note that goes on, by letter and octave, and its accidental */
@@ -120,6 +124,54 @@ static void set_explicit(struct player *p, const char *at)
     }
 }
 
+static const char *const clefs[] = {"treble", "bass", "tenor", "alto", "soprano", "mezzosoprano", "baritone", "perc", NULL}, *const properties[] = {"clef=", "middle=", "octave=", "staff", "transpose=", NULL};
+
+static bool begins(const char *text, const char *const *words)
+{
+    while (*words != NULL && strncasecmp(text, *words, strlen(*words)) != 0) words++;
+    return *words != NULL;
+}
+
+/* What one word of K: or V: moves. */
+static void read_shift(const char *word, int *shift)
+{
+    static const struct { const char *end; int semitones; } ends[] = {{"", 0}, {"+8", 12}, {"-8", -12}, {"+15", 24}, {"-15", -24}};
+    int value;
+    if (sscanf(word, "octave=%3d", &value) == 1 && abs(value) <= 8) shift[SHIFT_OCTAVE] = 12 * value;
+    if (sscanf(word, "transpose=%3d", &value) == 1 && abs(value) <= 96) shift[SHIFT_TRANSPOSE] = value;
+    bool named = strncmp(word, "clef=", 5) == 0;
+    if (named) word += 5;
+    size_t n = strcspn(word, "+-12345");
+    for (size_t c = 0; clefs[c] != NULL && !named; c++) named = strlen(clefs[c]) == n && strncasecmp(word, clefs[c], n) == 0;
+    if (isdigit((unsigned char)word[n])) n++;          /* its line */
+    for (size_t e = 0; e < sizeof ends / sizeof *ends && named; e++)
+        if (strcmp(word + n, ends[e].end) == 0) shift[SHIFT_CLEF] = ends[e].semitones;
+}
+
+/* All words of a field, quotes taken off: name="a b" is one word. */
+static void read_shifts(const char *text, int *shift)
+{
+    char word[32];
+    while (*text != '\0') {
+        size_t n = 0;
+        bool quoted = false;
+        for (; *text != '\0' && (quoted || !isspace((unsigned char)*text)); text++) {
+            if (*text == '"') quoted = !quoted;
+            else if (n < sizeof word - 1) word[n++] = *text;
+        }
+        word[n] = '\0';
+        read_shift(word, shift);
+        while (isspace((unsigned char)*text)) text++;
+    }
+}
+
+/* A key's fifths, heard so many semitones higher. */
+static int moved_key(int fifths, int semitones)
+{
+    fifths += (semitones % 12 + 12) * 7 % 12;
+    return semitones % 12 != 0 && fifths > 6 ? fifths - 12 : fifths;
+}
+
 static bool set_key(struct player *p, const char *text, struct error *error)
 {
     static const int steps[] = {3, 5, 0, 2, 4, -1, 1}, order[] = {5, 2, 6, 3, 0, 4, 1};       /* fifths of A … G; letters F C G D A E B */
@@ -142,14 +194,14 @@ static bool set_key(struct player *p, const char *text, struct error *error)
         set_explicit(p, at + 4);
         return true;
     } else if (strncasecmp(at, "HP", 2) == 0) fifths = 2;
-    else if (*at != '\0' && strchr("^_=ecmst", *at) == NULL) return bad(p, "a key that is none", "one as K:D minor", error);
-    else if (*at == '\0' || strchr("cmst", *at) != NULL) return true;      /* a clef alone */
+    else if (*at == '\0' || begins(at, clefs) || begins(at, properties)) return true;       /* a clef alone */
+    else if (strchr("^_=", *at) == NULL && strncasecmp(at, "exp", 3) != 0) return bad(p, "a key that is none", "one as K:D minor", error);
     if (fifths < -7 || fifths > 7) return bad(p, "a key of more than 7 sharps or flats", "at most 7", error);
     memset(p->signature, 0, sizeof p->signature);
     for (int i = 0; i < fifths; i++) p->signature[order[i]] = 1;
     for (int i = 0; i < -fifths; i++) p->signature[order[6 - i]] = -1;
     set_explicit(p, at);
-    return score_add_key(p->abc->score, p->time, fifths, minor, error);
+    return score_add_key(p->abc->score, p->time, moved_key(fifths, p->shift[SHIFT_TRANSPOSE]), minor, error);
 }
 
 static bool set_unit(struct player *p, const char *text, struct error *error)
@@ -164,7 +216,7 @@ static bool set_field(struct player *p, char kind, const char *text, struct erro
 {
     switch (kind) {
     case 'M': return set_metre(p, text, error);
-    case 'K': return set_key(p, text, error);
+    case 'K': read_shifts(text, p->shift); return set_key(p, text, error);
     case 'L': return set_unit(p, text, error);
     case 'Q': return set_tempo(p, text, error);
     default: return true;
@@ -248,7 +300,8 @@ static bool read_pitch(struct player *p, struct pitch *pitch, struct error *erro
     if (place < 0 || place >= STAFF) return bad(p, "a pitch out of range", "one of MIDI's 128", error);
     if (sign != 99) p->accidental[letter] = sign;
     else sign = sign_of(p, place, letter);
-    *pitch = (struct pitch){12 * octave + tones[letter] + sign, place, sign};
+    int shift = p->shift[SHIFT_CLEF] + p->shift[SHIFT_OCTAVE] + p->shift[SHIFT_TRANSPOSE];
+    *pitch = (struct pitch){12 * octave + tones[letter] + sign + shift, place, sign};
     return (pitch->midi >= 0 && pitch->midi <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
 }
 
@@ -501,6 +554,9 @@ static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_le
     memset(p.tie, 0xff, sizeof p.tie);
     memset(p.held, 0xff, sizeof p.held);
     for (int i = 0; i < 7; i++) p.accidental[i] = 99;
+    read_shifts(abc->key, p.shift);
+    for (int k = 0; k < SHIFTS; k++)
+        if (v->shift[k] != UNSAID || abc->common.shift[k] != UNSAID) p.shift[k] = v->shift[k] != UNSAID ? v->shift[k] : abc->common.shift[k];
     if (!set_metre(&p, abc->metre, error) || !set_key(&p, abc->key, error) || (abc->tempo[0] != '\0' && !set_tempo(&p, abc->tempo, error))) return false;
     p.unit = p.bar_length == 0 || 4 * p.bar_length >= 3 * WHOLE ? WHOLE / 8 : WHOLE / 16;
     if (abc->unit[0] != '\0' && !set_unit(&p, abc->unit, error)) return false;
@@ -513,6 +569,12 @@ static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_le
 
 /* ---- lines ---- */
 
+static void new_voice(struct voice *v)
+{
+    v->program = -1;
+    for (int k = 0; k < SHIFTS; k++) v->shift[k] = UNSAID;
+}
+
 static int find_voice(struct abc *abc, const char *text, struct error *error)
 {
     char id[32];
@@ -522,9 +584,10 @@ static int find_voice(struct abc *abc, const char *text, struct error *error)
     while (v < abc->voices && strcmp(abc->voice[v].id, id) != 0) v++;
     if (v == abc->voices) {
         if (v == VOICES_MOST) return error_set(error, ERROR_INPUT, "ABC: more than %d voices; fewer are wanted", VOICES_MOST), -1;
-        abc->voices++, abc->voice[v].program = -1;
+        new_voice(&abc->voice[abc->voices++]);
         memcpy(abc->voice[v].id, id, sizeof id);
     }
+    read_shifts(text + n, abc->voice[v].shift);
     const char *name = strstr(text, "name=\"");
     if (name != NULL && strchr(name + 6, '"') != NULL) snprintf(abc->voice[v].name, sizeof abc->voice[v].name, "%.*s", (int)(strcspn(name + 6, "\"") % 60), name + 6);
     return v;
@@ -538,6 +601,7 @@ static void directive(struct abc *abc, const char *text)
     if (sscanf(text, "MIDI program %d %d", &a, &b) == 2) a = b;
     if (a >= 0 && a < 128) v->program = a;
     if (sscanf(text, "MIDI channel %d", &a) == 1) v->channel = a;
+    if (sscanf(text, "MIDI transpose %3d", &a) == 1 && abs(a) <= 96) v->shift[SHIFT_TRANSPOSE] = a;
 }
 
 static bool read_recipe(struct abc *abc, const char *line, struct error *error)
@@ -570,11 +634,13 @@ static bool music_line(struct abc *abc, const char *line, struct error *error)
     const char *inside;
     while ((inside = strstr(line, "[V:")) != NULL) {   /* voices within a line */
         if (!bytes_append(&abc->voice[abc->now].text, line, (size_t)(inside - line), error)) return false;
-        int found = find_voice(abc, inside + 3 + strspn(inside + 3, " "), error);
-        if (found < 0) return false;
-        abc->now = found;
+        char field[200];
         const char *close = strchr(inside, ']');
         if (close == NULL) return error_set(error, ERROR_INPUT, "ABC: an inline field without its end; ] is wanted");
+        snprintf(field, sizeof field, "%.*s", close - inside < 199 ? (int)(close - inside) - 3 : 196, inside + 3);
+        int found = find_voice(abc, field + strspn(field, " "), error);
+        if (found < 0) return false;
+        abc->now = found;
         line = close + 1;
     }
     struct voice *v = &abc->voice[abc->now];
@@ -671,7 +737,7 @@ bool abc_read(const void *data, size_t n, struct score *out, struct error *error
     struct abc *abc = mem_alloc(1, sizeof *abc, error);
     if (abc == NULL) return false;
     abc->score = out, abc->voices = 1;
-    abc->voice[0].program = abc->common.program = -1;
+    new_voice(&abc->voice[0]), new_voice(&abc->common);
     memcpy(abc->metre, "4/4", 4);
     size_t skip = mark(data, n);
     bool ok = n == 0 || memchr(data, 0, n) == NULL || error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");

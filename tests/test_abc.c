@@ -157,6 +157,27 @@ START_TEST(directives_give_instruments)
 }
 END_TEST
 
+START_TEST(clefs_octaves_and_transpositions_move_notes)
+{
+    static const struct { const char *text; int first, last, sharps; } tunes[] = {       /* the pitches of C and D, or of D in two voices */
+        {"K:C clef=treble-8\nCD", 48, 50, 0}, {"K:G treble+8\nCD", 72, 74, 1}, {"K:bass-8\nCD", 48, 50, 99}, {"K:C clef=\"bass-15\"\nCD", 36, 38, 0}, {"K:C clef=alto1\nCD", 60, 62, 0},
+        {"K:C octave=-1\nCD", 48, 50, 0}, {"K:C\nC[K:D octave=1 clef=treble-8]D", 60, 62, 2}, {"K:C transpose=-2\nCD", 58, 60, -2}, {"K:F transpose=3\nCD", 63, 65, -4}, {"K:E transpose=14\nCD", 75, 77, 6},
+        {"%%MIDI transpose 12\nK:C\nCD", 72, 74, 0}, {"V:1 name=\"a treble-8\" clef=bass+8\nV:2 octave=-2\nK:C clef=treble-8\nV:1\nC\nV:2\nz D", 72, 26, 0},
+        {"V:1\nV:2\nK:C octave=1\nV:2 transpose=12\n[V:1]C\n[V:2 octave=-1]zD", 72, 62, 0}, {"K:C middle=B, clef=tenor stafflines=3\nCD", 60, 62, 0}, {"K:C octave=99\nCD", 60, 62, 0},
+    };
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) {
+        char file[200];
+        struct score s;
+        struct error error = {0};
+        snprintf(file, sizeof file, "X:1\n%s\n", tunes[i].text);
+        ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s: %s", tunes[i].text, error.text);
+        ck_assert_msg(s.notes == 2 && s.note[0].pitch == tunes[i].first && s.note[1].pitch == tunes[i].last, "%s: %s", tunes[i].text, notes_of(&s, 5040));
+        ck_assert_msg(tunes[i].sharps == 99 ? s.keys == 0 : s.keys > 0 && s.key[s.keys - 1].sharps == tunes[i].sharps, "%s", tunes[i].text);
+        score_free(&s);
+    }
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -296,6 +317,7 @@ int main(void)
     tcase_add_test(all, only_decorations_name_dynamics);
     tcase_add_test(all, headers_are_read);
     tcase_add_test(all, tunes_have_their_place_in_a_file);
+    tcase_add_test(all, clefs_octaves_and_transpositions_move_notes);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
