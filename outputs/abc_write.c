@@ -17,6 +17,8 @@ struct writer {
     struct chord *chord;                 /* (chords) */
     size_t notes, chords;
     size_t at[LAYERS_MOST];              /* the next chord to look at */
+    size_t metre, key, tempo;            /* the next changes to write */
+    bool first_voice;                    /* it has the tempos */
     int layers, sharps;
     bool altered[7];                     /* letters with an accidental in this bar */
     unsigned tied[7];                    /* letters tied to the next bar: a bit for each of their accidentals */
@@ -102,6 +104,53 @@ static bool put_rest(struct writer *w, int64_t ticks, struct error *error)
     return ticks == 0 || (bytes_append_byte(w->out, 'z', error) && put_length(w, ticks, error) && bytes_append_byte(w->out, ' ', error));
 }
 
+static int64_t metre_ticks(const struct score *s, size_t i) { return (int64_t)s->ticks_per_quarter * 4 * s->metre[i].numerator / s->metre[i].denominator; }
+
+static bool put_key(const struct score_key *key, struct bytes *out, struct error *error)
+{
+    static const char *const names[] = {"Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"};
+    return bytes_printf(out, error, "%s%s", names[key->sharps + 7 + (key->minor ? 3 : 0)], key->minor ? "m" : "");
+}
+
+/* What changes up to a tick, as inline fields. */
+static bool put_changes(struct writer *w, int64_t at, struct error *error)
+{
+    const struct score *s = w->score;
+    bool ok = true;
+    for (; ok && w->metre < s->metres && s->metre[w->metre].tick <= at; w->metre++)
+        if (at > 0) ok = bytes_printf(w->out, error, "[M:%d/%d]", s->metre[w->metre].numerator, s->metre[w->metre].denominator);
+    for (; ok && w->key < s->keys && s->key[w->key].tick <= at; w->key++) {
+        for (int k = 0; k < 7; k++)                        /* within a bar: say what the key alters */
+            if (signature(w->sharps, k) != signature(s->key[w->key].sharps, k)) w->altered[k] = true;
+        w->sharps = s->key[w->key].sharps;
+        if (at > 0) ok = bytes_append_text(w->out, "[K:", error) && put_key(&s->key[w->key], w->out, error) && bytes_append_byte(w->out, ']', error);
+    }
+    for (; ok && w->tempo < s->tempos && s->tempo[w->tempo].tick <= at; w->tempo++)
+        if (at > 0 && w->first_voice) ok = bytes_printf(w->out, error, "[Q:1/4=%.8g]", 60e6 / s->tempo[w->tempo].us_per_quarter);
+    return ok;
+}
+
+/* The next change before a tick, or that tick. */
+static int64_t next_change(const struct writer *w, int64_t before)
+{
+    const struct score *s = w->score;
+    if (w->key < s->keys && s->key[w->key].tick < before) before = s->key[w->key].tick;
+    if (w->first_voice && w->tempo < s->tempos && s->tempo[w->tempo].tick < before) before = s->tempo[w->tempo].tick;
+    return before;
+}
+
+/* A chord from tick a to b, or a rest when c is NULL, split where something changes. */
+static bool put_span(struct writer *w, const struct chord *c, int64_t a, int64_t b, struct error *error)
+{
+    while (a < b) {
+        if (!put_changes(w, a, error)) return false;
+        int64_t to = next_change(w, b);
+        if (!(c != NULL ? put_chord(w, c, a, to, error) : put_rest(w, to - a, error))) return false;
+        a = to;
+    }
+    return true;
+}
+
 static bool put_layer(struct writer *w, int layer, int64_t from, int64_t to, struct error *error)
 {
     int64_t at = from;
@@ -112,12 +161,12 @@ static bool put_layer(struct writer *w, int layer, int64_t from, int64_t to, str
         int64_t a = n->onset > from ? n->onset : from, end = n->onset + n->length, b = end < to ? end : to;
         if (n->onset >= to) break;
         if (c->layer != layer || end <= from) continue;
-        if (!put_rest(w, a - at, error) || !put_chord(w, c, a, b, error)) return false;
+        if (!put_span(w, NULL, at, a, error) || !put_span(w, c, a, b, error)) return false;
         at = b;
         if (end > to) break;                               /* it goes on in the next bar */
     }
     w->at[layer] = k;
-    return put_rest(w, to - at, error);
+    return put_span(w, NULL, at, to, error);
 }
 
 static bool sounds(const struct writer *w, int layer, int64_t from, int64_t to)
@@ -147,30 +196,6 @@ static bool make_layers(struct writer *w, struct error *error)
     return true;
 }
 
-static int64_t metre_ticks(const struct score *s, size_t i) { return (int64_t)s->ticks_per_quarter * 4 * s->metre[i].numerator / s->metre[i].denominator; }
-
-static bool put_key(const struct score_key *key, struct bytes *out, struct error *error)
-{
-    static const char *const names[] = {"Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"};
-    return bytes_printf(out, error, "%s%s", names[key->sharps + 7 + (key->minor ? 3 : 0)], key->minor ? "m" : "");
-}
-
-/* What changes at a bar's start, as inline fields. */
-static bool put_changes(struct writer *w, size_t *metre, size_t *key, size_t *tempo, int64_t at, bool first_voice, struct error *error)
-{
-    const struct score *s = w->score;
-    bool ok = true;
-    for (; ok && *metre < s->metres && s->metre[*metre].tick <= at; ++*metre)
-        if (at > 0) ok = bytes_printf(w->out, error, "[M:%d/%d]", s->metre[*metre].numerator, s->metre[*metre].denominator);
-    for (; ok && *key < s->keys && s->key[*key].tick <= at; ++*key) {
-        w->sharps = s->key[*key].sharps;
-        if (at > 0) ok = bytes_append_text(w->out, "[K:", error) && put_key(&s->key[*key], w->out, error) && bytes_append_byte(w->out, ']', error);
-    }
-    for (; ok && *tempo < s->tempos && s->tempo[*tempo].tick <= at; ++*tempo)
-        if (at > 0 && first_voice) ok = bytes_printf(w->out, error, "[Q:1/4=%.8g]", 60e6 / s->tempo[*tempo].us_per_quarter);
-    return ok;
-}
-
 /* At a bar's start accidentals are forgotten, but not those of notes that go on: their letters get signs, as readers carry them over. */
 static void forget_accidentals(struct writer *w)
 {
@@ -180,21 +205,22 @@ static void forget_accidentals(struct writer *w)
     }
 }
 
-static bool put_bars(struct writer *w, bool first_voice, struct error *error)
+static bool put_bars(struct writer *w, struct error *error)
 {
     const struct score *s = w->score;
-    size_t metre = 0, key = 0, tempo = 0;
     int64_t end = score_end(s), length = (int64_t)s->ticks_per_quarter * 4;
     bool ok = true;
     int bars = 0;
     for (int64_t at = 0; ok && at < end; bars++) {
-        ok = put_changes(w, &metre, &key, &tempo, at, first_voice, error);
-        if (metre > 0) length = metre_ticks(s, metre - 1);
+        ok = put_changes(w, at, error);
+        if (w->metre > 0) length = metre_ticks(s, w->metre - 1);
         if (length < 1) length = 1;
         int64_t to = at + length;
-        if (metre < s->metres && s->metre[metre].tick < to) to = s->metre[metre].tick;         /* a bar cut short */
+        if (w->metre < s->metres && s->metre[w->metre].tick < to) to = s->metre[w->metre].tick;         /* a bar cut short */
+        int sharps = w->sharps;
         forget_accidentals(w);
         ok = ok && put_layer(w, 0, at, to, error);
+        for (int k = 0; k < 7 && sharps != w->sharps; k++) w->altered[k] = true;       /* overlays go back to before the change */
         for (int layer = 1; ok && layer < w->layers; layer++)
             if (sounds(w, layer, at, to)) ok = bytes_append_text(w->out, "& ", error) && put_layer(w, layer, at, to, error);
         ok = ok && bytes_append_text(w->out, to >= end ? "|]\n" : bars % 4 == 3 ? "|\n" : "| ", error);
@@ -205,7 +231,7 @@ static bool put_bars(struct writer *w, bool first_voice, struct error *error)
 
 static bool put_part(const struct score *s, size_t part, struct bytes *out, struct error *error)
 {
-    struct writer w = {.score = s, .out = out, .loudness = 4, .layers = 1};
+    struct writer w = {.score = s, .out = out, .loudness = 4, .layers = 1, .first_voice = part == 0};
     w.note = mem_alloc(s->notes, sizeof *w.note, error);
     w.chord = mem_alloc(s->notes, sizeof *w.chord, error);
     bool ok = w.note != NULL && w.chord != NULL;
@@ -219,7 +245,7 @@ static bool put_part(const struct score *s, size_t part, struct bytes *out, stru
             if (!swap) break;
             w.note[k - 1] = b, w.note[k] = a;
         }
-    ok = ok && make_layers(&w, error) && put_bars(&w, part == 0, error);
+    ok = ok && make_layers(&w, error) && put_bars(&w, error);
     mem_free(w.note), mem_free(w.chord);
     return ok;
 }

@@ -214,7 +214,7 @@ static void check_same(const struct score *a, const struct score *b)
     for (size_t i = 0; i < a->tempos; i++) ck_assert(a->tempo[i].tick * x == b->tempo[i].tick * y && a->tempo[i].us_per_quarter == b->tempo[i].us_per_quarter);
 }
 
-/* Parts with chords and overlaps, no pitch twice at a time; changes at bar lines. */
+/* Parts with chords and overlaps, no pitch twice at a time; metres change at bar lines, keys and tempos anywhere. */
 static struct score random_score(uint64_t seed)
 {
     static const uint8_t loud[] = {16, 32, 48, 64, 80, 96, 112, 127};
@@ -225,6 +225,11 @@ static struct score random_score(uint64_t seed)
     int numerator = 2 + R(5), parts = 1 + R(3), bars = 2 + R(6), sharps = R(15) - 7;
     score_add_metre(&s, 0, numerator, 4, &error), score_add_key(&s, 0, sharps, sharps % 2 == 0, &error), score_add_tempo(&s, 0, 60000000u / (unsigned)(50 + R(150)), &error);
     if (R(2)) score_add_metre(&s, 480 * numerator, numerator + 1, 8, &error), score_add_key(&s, 480 * numerator, R(15) - 7, false, &error);
+    for (int i = R(6); i-- > 0;) {
+        int64_t tick = 40 * (1 + R(12 * numerator * bars));
+        if (i % 2 == 0) score_add_key(&s, tick, R(15) - 7, false, &error);
+        else score_add_tempo(&s, tick, 60000000u / (unsigned)(50 + R(150)), &error);
+    }
     score_set_title(&s, "A \"title\"", &error);
     for (int p = 0; p < parts; p++) {
         int program = R(128);
@@ -252,10 +257,11 @@ START_TEST(random_scores_come_back)
         struct score s = random_score(seed), back;
         struct bytes text = {0};
         struct error error = {0};
-        ck_assert_msg(abc_write(&s, &text, &error), "%s", error.text);
-        ck_assert_msg(abc_read(text.data, text.n, &back, &error), "%s\n%s", error.text, bytes_text(&text));
         for (size_t i = s.metres; i-- > 0 && s.metre[i].tick >= score_end(&s);) s.metres--;
         for (size_t i = s.keys; i-- > 0 && s.key[i].tick >= score_end(&s);) s.keys--;
+        for (size_t i = s.tempos; i-- > 0 && s.tempo[i].tick >= score_end(&s);) s.tempos--;
+        ck_assert_msg(abc_write(&s, &text, &error), "%s", error.text);
+        ck_assert_msg(abc_read(text.data, text.n, &back, &error), "%s\n%s", error.text, bytes_text(&text));
         check_same(&s, &back);
         score_free(&s), score_free(&back);
         bytes_free(&text);
