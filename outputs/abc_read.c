@@ -43,7 +43,8 @@ struct player {
     struct { int note, sign; } held[STAFF];            /* the last note that goes on, by letter and octave, and its accidental */
     int tuplet_left, tuplet_p, tuplet_q;
     int next_up, next_down;                            /* broken rhythm: the next note's factor */
-    size_t group[128], groups;                         /* the notes of the last chord */
+    struct { size_t note; struct pitch pitch; } group[128];                /* the notes of the last chord */
+    size_t groups;
     int64_t group_length;
     uint8_t velocity;
     size_t start;                                      /* of the section that may be repeated */
@@ -251,6 +252,14 @@ static int64_t stretched(struct player *p, int64_t length)
     return length < 1 ? 1 : length;
 }
 
+static void hold(struct player *p, size_t note, struct pitch pitch)
+{
+    int *ties = p->tie[pitch.midi];
+    memmove(ties + 1, ties, (TIES - 1) * sizeof *ties);
+    ties[0] = (int)note;
+    p->held[pitch.place].note = (int)note, p->held[pitch.place].sign = pitch.sign;
+}
+
 static bool add_note(struct player *p, struct pitch pitch, int64_t length, bool tied, struct error *error)
 {
     struct score *s = p->abc->score;
@@ -263,13 +272,17 @@ static bool add_note(struct player *p, struct pitch pitch, int64_t length, bool 
         if (p->held[place].note == before) p->held[place].note = -1;
     if (before >= 0) index = (size_t)before, s->note[before].length += length;
     else if (!score_add_note(s, (struct score_note){p->time, length, (uint16_t)p->part, (uint8_t)pitch.midi, p->velocity}, error)) return false;
-    if (tied) {
-        memmove(ties + 1, ties, (TIES - 1) * sizeof *ties);
-        ties[0] = (int)index;
-    }
-    p->held[pitch.place].note = tied ? (int)index : -1, p->held[pitch.place].sign = pitch.sign;
-    if (p->groups < 128) p->group[p->groups++] = index;
+    p->held[pitch.place].note = -1;
+    if (tied) hold(p, index, pitch);
+    if (p->groups < 128) p->group[p->groups].note = index, p->group[p->groups++].pitch = pitch;
     return true;
+}
+
+/* A "-" apart from its note or chord, as in "C - C" and "C>-C". */
+static void late_tie(struct player *p)
+{
+    for (size_t i = 0; i < p->groups; i++) hold(p, p->group[i].note, p->group[i].pitch);
+    p->groups = 0;
 }
 
 /* The accidental of a note without a sign: that of the note tied to it, of its letter in this bar, or of the key. */
@@ -381,7 +394,7 @@ static void broken(struct player *p)
     int up = sign == '>' ? more : 1;
     int64_t was = p->group_length, now = was * up / whole;
     for (size_t i = 0; i < p->groups; i++) {
-        int64_t *length = &p->abc->score->note[p->group[i]].length;
+        int64_t *length = &p->abc->score->note[p->group[i].note].length;
         if (*length + now - was >= 1) *length += now - was;
     }
     p->time += now - was;
@@ -530,7 +543,7 @@ static void decoration(struct player *p, char end)
 static bool play_sign(struct player *p, struct error *error)
 {
     char c = p->text[p->at], next = p->text[p->at + 1];
-    if (is_note(c)) return read_note(p, error);
+    if (is_note(c) && (c != '=' || !isdigit((unsigned char)next))) return read_note(p, error);
     if (c == '[' && (next == '|' || isdigit((unsigned char)next))) return bar_line(p, error);
     if (c == '[' && isalpha((unsigned char)next) && p->text[p->at + 2] == ':') return inline_field(p, error);
     if (c == '[') return read_chord(p, error);
@@ -540,7 +553,9 @@ static bool play_sign(struct player *p, struct error *error)
     else if (c == '>' || c == '<') broken(p);
     else if (c == '!' || c == '+' || c == '"') decoration(p, c);
     else if (c == '{') decoration(p, '}');
+    else if (strncmp(p->text + p->at, "=20", 3) == 0) p->at += 3;      /* a blank that went through a mail program */
     else {
+        if (c == '-') late_tie(p);
         if (c == '&') p->time = p->bar, p->groups = 0, p->group_length = 0;
         p->at++;                                       /* blanks, slurs, single-letter decorations */
     }
