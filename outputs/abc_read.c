@@ -543,7 +543,7 @@ static void decoration(struct player *p, char end)
 static bool play_sign(struct player *p, struct error *error)
 {
     char c = p->text[p->at], next = p->text[p->at + 1];
-    if (is_note(c) && (c != '=' || !isdigit((unsigned char)next))) return read_note(p, error);
+    if (is_note(c)) return read_note(p, error);
     if (c == '[' && (next == '|' || isdigit((unsigned char)next))) return bar_line(p, error);
     if (c == '[' && isalpha((unsigned char)next) && p->text[p->at + 2] == ':') return inline_field(p, error);
     if (c == '[') return read_chord(p, error);
@@ -553,7 +553,6 @@ static bool play_sign(struct player *p, struct error *error)
     else if (c == '>' || c == '<') broken(p);
     else if (c == '!' || c == '+' || c == '"') decoration(p, c);
     else if (c == '{') decoration(p, '}');
-    else if (strncmp(p->text + p->at, "=20", 3) == 0) p->at += 3;      /* a blank that went through a mail program */
     else {
         if (c == '-') late_tie(p);
         if (c == '&') p->time = p->bar, p->groups = 0, p->group_length = 0;
@@ -687,6 +686,18 @@ static bool is_field(const struct abc *abc, const char *line)
     return isalpha((unsigned char)line[0]) && line[1] == ':' && !(strchr("ABCDEFGabcdefgz", line[0]) != NULL && (line[2] == '|' || line[2] == ':') && abc->body);
 }
 
+/* Old collections went through mail programs that wrote "=" as "=3D", a blank at a line's end as "=20", and "=" where they broke a line. */
+static void undo_mail(char *line)
+{
+    char *to = line;
+    for (; *line != '\0'; line++) {
+        bool equals = strncmp(line, "=3D", 3) == 0, blank = strncmp(line, "=20", 3) == 0;
+        if (*line != '=' || (line[1] != '\0' && !equals && !blank)) *to++ = *line;
+        else if (equals || blank) *to++ = equals ? '=' : ' ', line += 2;
+    }
+    *to = '\0';
+}
+
 static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, struct error *error)
 {
     bool music = abc->body && abc->voice[abc->now].text.n > 0, field = is_field(abc, line);
@@ -705,6 +716,7 @@ static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, st
     bool heading = field && strchr("LM", line[0]) != NULL;      /* holds for all tunes when it stands before the first */
     if ((!*started && !heading) || n == 0) return true;
     if (field || strncmp(line, "+:", 2) == 0) return field_line(abc, line, error);
+    undo_mail(line);
     return !abc->body || music_line(abc, line, error);
 }
 
