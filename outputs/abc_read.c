@@ -213,11 +213,19 @@ static bool set_unit(struct player *p, const char *text, struct error *error)
     return true;
 }
 
+static void forget_accidentals(struct player *p)
+{
+    for (int i = 0; i < 7; i++) p->accidental[i] = 99;
+}
+
 static bool set_field(struct player *p, char kind, const char *text, struct error *error)
 {
     switch (kind) {
     case 'M': return set_metre(p, text, error);
-    case 'K': read_shifts(text, p->shift); return set_key(p, text, error);
+    case 'K':
+        forget_accidentals(p);
+        read_shifts(text, p->shift);
+        return set_key(p, text, error);
     case 'L': return set_unit(p, text, error);
     case 'Q': return set_tempo(p, text, error);
     default: return true;
@@ -340,16 +348,32 @@ static bool read_note(struct player *p, struct error *error)
 
 static bool is_note(char c) { return c != '\0' && strchr("ABCDEFGabcdefg^_=", c) != NULL; }
 
+/* Text between two signs: "!…!" and "+…+" may name a dynamic, grace notes and what stands in quotes have no effect. */
+static void decoration(struct player *p, char end)
+{
+    static const char *const dynamics[] = {"ppp", "pp", "p", "mp", "mf", "f", "ff", "fff"};
+    static const uint8_t velocities[] = {16, 32, 48, 64, 80, 96, 112, 127};
+    const char *from = p->text + p->at + 1, *close = memchr(from, end, p->n - p->at - 1), *line = memchr(from, '\n', p->n - p->at - 1);
+    if (close == NULL || (line != NULL && line < close)) {
+        p->at++;
+        return;
+    }
+    for (size_t i = 0; i < 8 && (end == '!' || end == '+'); i++)
+        if (strlen(dynamics[i]) == (size_t)(close - from) && strncmp(from, dynamics[i], (size_t)(close - from)) == 0) p->velocity = velocities[i];
+    p->at = (size_t)(close - p->text) + 1;
+}
+
 /* "[ce-g]2": the first note's length counts for the time. */
 static bool read_chord(struct player *p, struct error *error)
 {
     struct { struct pitch pitch; int64_t length; bool tied; } notes[32];
     int n = 0;
     for (p->at++; p->at < p->n && p->text[p->at] != ']';) {
-        if (!is_note(p->text[p->at])) {                /* decorations in a chord */
-            if (p->text[p->at] == '\n') return bad(p, "a chord without its end", "]", error);
-            p->at++;
-        } else if (n == 32) return bad(p, "a chord of more than 32 notes", "fewer", error);
+        char c = p->text[p->at];
+        if (c == '\n') return bad(p, "a chord without its end", "]", error);
+        if (c == '!' || c == '+' || c == '"') decoration(p, c);
+        else if (!is_note(c)) p->at++;
+        else if (n == 32) return bad(p, "a chord of more than 32 notes", "fewer", error);
         else {
             if (!read_pitch(p, &notes[n].pitch, error) || !read_length(p, p->unit, &notes[n].length, error)) return false;
             notes[n++].tied = take_tie(p);
@@ -423,7 +447,7 @@ static void new_bar(struct player *p)
 {
     if (p->first_bar < 0 && p->time > p->bar) p->first_bar = p->time;
     p->bar = p->time;
-    for (int i = 0; i < 7; i++) p->accidental[i] = 99;
+    forget_accidentals(p);
 }
 
 /* Does the ending at this place ("1", "1,3", "2-4") belong to a pass? *end: behind its numbers, *most: the highest of them. */
@@ -525,21 +549,6 @@ static bool inline_field(struct player *p, struct error *error)
     return set_field(p, kind, text + strspn(text, " "), error);
 }
 
-/* Text between two signs: "!…!" and "+…+" may name a dynamic, grace notes and what stands in quotes have no effect. */
-static void decoration(struct player *p, char end)
-{
-    static const char *const dynamics[] = {"ppp", "pp", "p", "mp", "mf", "f", "ff", "fff"};
-    static const uint8_t velocities[] = {16, 32, 48, 64, 80, 96, 112, 127};
-    const char *from = p->text + p->at + 1, *close = memchr(from, end, p->n - p->at - 1), *line = memchr(from, '\n', p->n - p->at - 1);
-    if (close == NULL || (line != NULL && line < close)) {
-        p->at++;
-        return;
-    }
-    for (size_t i = 0; i < 8 && (end == '!' || end == '+'); i++)
-        if (strlen(dynamics[i]) == (size_t)(close - from) && strncmp(from, dynamics[i], (size_t)(close - from)) == 0) p->velocity = velocities[i];
-    p->at = (size_t)(close - p->text) + 1;
-}
-
 static bool play_sign(struct player *p, struct error *error)
 {
     char c = p->text[p->at], next = p->text[p->at + 1];
@@ -567,7 +576,7 @@ static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_le
     struct player p = {.abc = abc, .text = bytes_text(&v->text), .n = v->text.n, .part = index, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1};
     memset(p.tie, 0xff, sizeof p.tie);
     memset(p.held, 0xff, sizeof p.held);
-    for (int i = 0; i < 7; i++) p.accidental[i] = 99;
+    forget_accidentals(&p);
     read_shifts(abc->key, p.shift);
     for (int k = 0; k < SHIFTS; k++)
         if (v->shift[k] != UNSAID || abc->common.shift[k] != UNSAID) p.shift[k] = v->shift[k] != UNSAID ? v->shift[k] : abc->common.shift[k];
