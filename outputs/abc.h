@@ -6,9 +6,9 @@
  *
  * Reading takes the first tune of a file, from its line X: (or the first line, where no X: is) to the blank line behind its music: notes
  * with accidentals (they hold for their letter in all octaves to the bar's end), rests, chords, ties, broken rhythms, tuplets, repeats
- * with endings (played out), overlays (&), voices, inline fields, modes, dynamics; clef=treble-8, octave=, transpose= and %%MIDI
- * transpose move what is heard (the key too). An up-beat is preceded by a rest, so that bar lines fall where the metre puts them. Left
- * out: grace notes, slurs, decorations, chord symbols, lyrics, part orders (P:). Time is kept to 1/10080 of a quarter note.
+ * with endings (played out), parts in the order of P:, overlays (&), voices, inline fields, modes, dynamics; clef=treble-8, octave=,
+ * transpose= and %%MIDI transpose move what is heard (the key too). An up-beat is preceded by a rest, so that bar lines fall where the
+ * metre puts them. Left out: grace notes, slurs, decorations, chord symbols, lyrics. Time is kept to 1/10080 of a quarter note.
  *
  * Writing gives a voice a part, lengths as fractions of an eighth note, overlays where notes of a part overlap, dynamics where the
  * velocity changes, and the recipe in a comment. What was written reads back with the same notes, lengths, programs, metres, keys and

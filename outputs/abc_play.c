@@ -205,6 +205,17 @@ static void forget_accidentals(struct player *p)
     for (int i = 0; i < 7; i++) p->accidental[i] = 99;
 }
 
+static void new_section(struct player *p, bool opened)
+{
+    p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false;
+}
+
+/* A double bar line, or a new part: a section begins, unless this is within one. */
+static void soft_section(struct player *p)
+{
+    if (p->ending ? p->pass > 1 : p->pass == 1 && !p->opened) new_section(p, false);
+}
+
 static bool set_field(struct player *p, char kind, const char *text, struct error *error)
 {
     switch (kind) {
@@ -215,6 +226,7 @@ static bool set_field(struct player *p, char kind, const char *text, struct erro
         return set_key(p, text, error);
     case 'L': return set_unit(p, text, error);
     case 'Q': return set_tempo(p, text, error);
+    case 'P': soft_section(p); return true;
     default: return true;
     }
 }
@@ -476,11 +488,6 @@ static void skip_ending(struct player *p)
     }
 }
 
-static void new_section(struct player *p, bool opened)
-{
-    p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false;
-}
-
 /* Behind a sign with ":" in front ("::|": two repeats): again from the section's start? */
 static bool goes_back(struct player *p, size_t from, size_t next)
 {
@@ -511,7 +518,7 @@ static bool bar_line(struct player *p, struct error *error)
         if (next == 0) new_section(p, open);
     } else if (open) {
         if (p->start != p->at) new_section(p, true);
-    } else if (n > 1 && (p->ending ? p->pass > 1 : p->pass == 1 && !p->opened)) new_section(p, false);
+    } else if (n > 1) soft_section(p);
     if (isdigit((unsigned char)p->text[p->at])) {
         int most;
         bool plays = ending_has(p, p->at, p->pass, &end, &most);

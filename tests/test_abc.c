@@ -183,6 +183,28 @@ START_TEST(clefs_octaves_and_transpositions_move_notes)
 }
 END_TEST
 
+START_TEST(parts_are_played_in_order)
+{
+    static const struct { const char *text, *pitches; } tunes[] = {
+        {"P:ABA\nK:C\nP:A\nCD\nP:B\nE", "60 62 64 60 62 "}, {"P:A2(BA)2.C\nK:C\nG\nP:A\nC\nP:B\nD:|\nP:C\nE|F:|", "67 60 60 62 62 60 62 62 60 64 65 64 65 "},
+        {"P:AB\nK:C\nP:B\nF[P:A]C[K:D]F", "60 66 65 "}, {"P:ABA\nK:C\nP:A\nF\nP:B\n[K:D]F", "65 66 65 "}, {"P:ABA\nK:C\nP:A\n|:C|1D:|2E|]\nP:B\nF", "60 62 60 64 65 60 62 60 64 "},
+        {"P:ABA\nK:C\nP:A\nC\nP:C\nD", "60 62 "}, {"P:A(B\nK:C\nP:A\nC\nP:B\nD", "60 62 "}, {"P:March\nK:C\nP:B\nC\nP:Verse\nD\nP:A\nE", "60 62 64 "}, {"K:C\nP:B\nC\nP:A\nE", "60 64 "},
+        {"P:BAB\nK:C\nP:A\nV:1\nC\nV:2\nE\nP:B\nV:1\nD\nV:2\nF", "62 65 60 64 62 65 "}, {"P:BAB\nV:1\nV:2\nK:C\nV:1\nP:A\nC\nP:B\nD\nV:2\nP:A\nE\nP:B\nF", "62 65 60 64 62 65 "},
+        {"P:((((((((((((A))))))))))))\nK:C\nP:A\nC\nP:B\nD", "60 62 "}, {"P:((A9)9)9\nK:C\nP:A\nC\nP:B\nD", "60 62 "},
+    };
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) {
+        char file[200], got[200] = "";
+        struct score s;
+        struct error error = {0};
+        snprintf(file, sizeof file, "X:1\nL:1/4\n%s\n", tunes[i].text);
+        ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s: %s", tunes[i].text, error.text);
+        for (size_t n = 0; n < s.notes; n++) snprintf(got + strlen(got), 10, "%d ", s.note[n].pitch);
+        ck_assert_msg(strcmp(got, tunes[i].pitches) == 0, "%s: %s", tunes[i].text, got);
+        score_free(&s);
+    }
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -329,6 +351,7 @@ int main(void)
     tcase_add_test(all, headers_are_read);
     tcase_add_test(all, tunes_have_their_place_in_a_file);
     tcase_add_test(all, clefs_octaves_and_transpositions_move_notes);
+    tcase_add_test(all, parts_are_played_in_order);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
