@@ -227,6 +227,7 @@ static bool set_field(struct player *p, char kind, const char *text, struct erro
     case 'L': return set_unit(p, text, error);
     case 'Q': return set_tempo(p, text, error);
     case 'P': soft_section(p); return true;
+    case 'p': new_section(p, false); return true;      /* of parts in an order: abc_read.c */
     default: return true;
     }
 }

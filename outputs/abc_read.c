@@ -250,7 +250,7 @@ static void field_before(const char *text, size_t place, char kind, const char *
         }
 }
 
-/* A voice's text in the order of its parts; each begins with the fields that it was written under. */
+/* A voice's text in the order of its parts; each begins a section ("[p:") and with the fields that it was written under. */
 static bool order_voice(const struct abc *abc, const struct bytes *voice, const char *row, size_t n, struct bytes *out, struct error *error)
 {
     const struct { char kind; const char *header; } fields[] = {{'M', abc->metre}, {'L', abc->unit}, {'Q', abc->tempo}, {'K', abc->key}};
@@ -260,7 +260,7 @@ static bool order_voice(const struct abc *abc, const struct bytes *voice, const 
     for (size_t i = 0; ok && i < n; i++) {
         if (!find_part(text, row[i], &from, &to)) continue;
         if (out->n + to - from > ORDERED_MOST) return error_set(error, ERROR_INPUT, "ABC: P: makes too long a tune; fewer parts are wanted");
-        ok = bytes_printf(out, error, "[P:%c]", row[i]);
+        ok = bytes_printf(out, error, "[p:%c]", row[i]);
         for (size_t k = 0; ok && k < sizeof fields / sizeof *fields; k++) {
             char was[81], is[81];
             field_before(text, end, fields[k].kind, fields[k].header, was, sizeof was);

@@ -188,7 +188,7 @@ START_TEST(parts_are_played_in_order)
     static const struct { const char *text, *pitches; } tunes[] = {
         {"P:ABA\nK:C\nP:A\nCD\nP:B\nE", "60 62 64 60 62 "}, {"P:A2(BA)2.C\nK:C\nG\nP:A\nC\nP:B\nD:|\nP:C\nE|F:|", "67 60 60 62 62 60 62 62 60 64 65 64 65 "},
         {"P:AB\nK:C\nP:B\nF[P:A]C[K:D]F", "60 66 65 "}, {"P:ABA\nK:C\nP:A\nF\nP:B\n[K:D]F", "65 66 65 "}, {"P:ABA\nK:C\nP:A\n|:C|1D:|2E|]\nP:B\nF", "60 62 60 64 65 60 62 60 64 "},
-        {"P:ABA\nK:C\nP:A\nC\nP:C\nD", "60 62 "}, {"P:A(B\nK:C\nP:A\nC\nP:B\nD", "60 62 "}, {"P:March\nK:C\nP:B\nC\nP:Verse\nD\nP:A\nE", "60 62 64 "}, {"K:C\nP:B\nC\nP:A\nE", "60 64 "},
+        {"P:ABA\nK:C\nP:A\nC::\nP:B\nD|]", "60 60 62 60 60 "}, {"K:C\nP:A\nC|D::\nP:B\nE:|\nP:A\nC:|", "60 62 60 62 64 64 60 60 "}, {"P:ABA\nK:C\nP:A\nC\nP:C\nD", "60 62 "}, {"P:A(B\nK:C\nP:A\nC\nP:B\nD", "60 62 "}, {"P:March\nK:C\nP:B\nC\nP:Verse\nD\nP:A\nE", "60 62 64 "}, {"K:C\nP:B\nC\nP:A\nE", "60 64 "},
         {"P:BAB\nK:C\nP:A\nV:1\nC\nV:2\nE\nP:B\nV:1\nD\nV:2\nF", "62 65 60 64 62 65 "}, {"P:BAB\nV:1\nV:2\nK:C\nV:1\nP:A\nC\nP:B\nD\nV:2\nP:A\nE\nP:B\nF", "62 65 60 64 62 65 "},
         {"P:((((((((((((A))))))))))))\nK:C\nP:A\nC\nP:B\nD", "60 62 "}, {"P:((A9)9)9\nK:C\nP:A\nC\nP:B\nD", "60 62 "},
     };
