@@ -246,7 +246,7 @@ static bool read_length(struct player *p, int64_t unit, int64_t *out, struct err
         else denominator *= 2;
         if (denominator < 1 || denominator > 100000) return bad(p, "a length divided by nothing, or by far too much", "a length as 3/2", error);
     }
-    if (numerator < 1 || numerator > 10000) return bad(p, "a length out of range", "1 to 10000", error);
+    if (numerator < 1 || numerator > 100000000 || numerator / denominator > 10000) return bad(p, "a length out of range", "1 to 10000", error);
     *out = (unit * numerator + denominator / 2) / denominator;
     if (*out < 1) *out = 1;
     return true;
