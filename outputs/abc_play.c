@@ -14,18 +14,26 @@ enum { WHOLE = 4 * ABC_QUARTER, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 409
 /* A note as written: its MIDI number, its place (seven to an octave) and its accidental. */
 struct pitch { int midi, place, sign; };
 
+/* What fields set: it is taken back where a repeat jumps to. */
+struct setting {
+    int64_t unit, bar_length;                          /* ticks: L:, and a bar by the metre, 0: free */
+    bool compound, minor;
+    int numerator, denominator, fifths;                /* numerator 0, fifths 99: none */
+    uint32_t us_per_quarter;                           /* 0: none */
+    int shift[ABC_PLAY_SHIFTS];
+    int signature[7];                                  /* by letter A … G */
+};
+
 /* One voice being played. */
 struct player {
     struct score *score;
     const char *text;
     size_t at, n;
     int part;
-    int64_t time, bar, unit;                           /* ticks: now, where the bar started, L: */
-    int64_t bar_length;                                /* by the metre; 0: free */
+    int64_t time, bar;                                 /* ticks: now, where the bar started */
     int64_t first_bar;                                 /* length of what stood before the first bar line, -1: not known yet */
-    bool compound;
-    int shift[ABC_PLAY_SHIFTS];
-    int signature[7], accidental[7];                   /* by letter A … G; accidental 99: none in this bar */
+    struct setting set, start_set;                     /* now, and at the section's start */
+    int accidental[7];                                 /* by letter A … G; 99: none in this bar */
     int tie[128][TIES];                                /* notes that go on, -1: none; several in overlays */
     struct { int note, sign; } held[STAFF];            /* the last note that goes on, by letter and octave, and its accidental */
     int tuplet_left, tuplet_p, tuplet_q;
@@ -63,7 +71,7 @@ static bool set_metre(struct player *p, const char *text, struct error *error)
     if (strncmp(text, "C|", 2) == 0) numerator = denominator = 2;
     else if (text[0] == 'C') numerator = denominator = 4;
     else if (strncasecmp(text, "none", 4) == 0 || text[0] == '\0') {
-        p->bar_length = 0;
+        p->set.bar_length = 0, p->set.numerator = 0;
         return true;
     } else {
         int sum = 0, term, used;                       /* "2+3/8", "(2+3)/8" */
@@ -78,8 +86,9 @@ static bool set_metre(struct player *p, const char *text, struct error *error)
     }
     bool power = denominator > 0 && denominator <= 64 && (denominator & (denominator - 1)) == 0;
     if (numerator < 1 || numerator > 255 || !power) return bad(p, "a metre out of range", "1 to 255 over 1, 2, 4, … 64", error);
-    p->bar_length = (int64_t)WHOLE * numerator / denominator;
-    p->compound = denominator >= 8 && numerator % 3 == 0;
+    p->set.bar_length = (int64_t)WHOLE * numerator / denominator;
+    p->set.compound = denominator >= 8 && numerator % 3 == 0;
+    p->set.numerator = numerator, p->set.denominator = denominator;
     return score_add_metre(p->score, p->time, numerator, denominator, error);
 }
 
@@ -93,7 +102,8 @@ static bool set_tempo(struct player *p, const char *text, struct error *error)
     beats = strtod(equals != NULL ? equals + 1 : at, NULL);
     double quarters = beats * 4 * numerator / denominator;
     if (quarters < 4 || quarters > 4000) return true;   /* words alone */
-    return score_add_tempo(p->score, p->time, (uint32_t)(60e6 / quarters + 0.5), error);
+    p->set.us_per_quarter = (uint32_t)(60e6 / quarters + 0.5);
+    return score_add_tempo(p->score, p->time, p->set.us_per_quarter, error);
 }
 
 static const struct { const char *name; int fifths; bool minor; } modes[] = {
@@ -108,7 +118,7 @@ static void set_explicit(struct player *p, const char *at)
         int sign = *at == '^' ? 1 : *at == '_' ? -1 : *at == '=' ? 0 : 9, letter = tolower((unsigned char)at[sign == 9 ? 0 : 1]);
         bool is = free && sign != 9 && letter >= 'a' && letter <= 'g' && !isalnum((unsigned char)at[2]);
         free = is || isspace((unsigned char)*at);
-        if (is) p->signature[letter - 'a'] = sign, at++;
+        if (is) p->set.signature[letter - 'a'] = sign, at++;
     }
 }
 
@@ -178,25 +188,27 @@ static bool set_key(struct player *p, const char *text, struct error *error)
             break;
         }
     } else if (strncasecmp(at, "none", 4) == 0) {
-        memset(p->signature, 0, sizeof p->signature);
+        memset(p->set.signature, 0, sizeof p->set.signature);
         set_explicit(p, at + 4);
+        p->set.fifths = 99;
         return true;
     } else if (strncasecmp(at, "HP", 2) == 0) fifths = 2;
     else if (*at == '\0' || begins(at, clefs) || begins(at, properties)) return true;       /* a clef alone */
     else if (strchr("^_=", *at) == NULL && strncasecmp(at, "exp", 3) != 0) return bad(p, "a key that is none", "one as K:D minor", error);
     if (fifths < -7 || fifths > 7) return bad(p, "a key of more than 7 sharps or flats", "at most 7", error);
-    memset(p->signature, 0, sizeof p->signature);
-    for (int i = 0; i < fifths; i++) p->signature[order[i]] = 1;
-    for (int i = 0; i < -fifths; i++) p->signature[order[6 - i]] = -1;
+    memset(p->set.signature, 0, sizeof p->set.signature);
+    for (int i = 0; i < fifths; i++) p->set.signature[order[i]] = 1;
+    for (int i = 0; i < -fifths; i++) p->set.signature[order[6 - i]] = -1;
     set_explicit(p, at);
-    return score_add_key(p->score, p->time, moved_key(fifths, p->shift[ABC_PLAY_TRANSPOSE]), minor, error);
+    p->set.fifths = moved_key(fifths, p->set.shift[ABC_PLAY_TRANSPOSE]), p->set.minor = minor;
+    return score_add_key(p->score, p->time, p->set.fifths, minor, error);
 }
 
 static bool set_unit(struct player *p, const char *text, struct error *error)
 {
     int numerator, denominator;
     if (!read_fraction(text, &numerator, &denominator) || WHOLE % denominator != 0) return bad(p, "a unit of length that is none", "L:1/8", error);
-    p->unit = (int64_t)WHOLE * numerator / denominator;
+    p->set.unit = (int64_t)WHOLE * numerator / denominator;
     return true;
 }
 
@@ -207,6 +219,7 @@ static void forget_accidentals(struct player *p)
 
 static void new_section(struct player *p, bool opened)
 {
+    p->start_set = p->set;
     p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false;
 }
 
@@ -222,7 +235,7 @@ static bool set_field(struct player *p, char kind, const char *text, struct erro
     case 'M': return set_metre(p, text, error);
     case 'K':
         forget_accidentals(p);
-        abc_play_shifts(text, p->shift);
+        abc_play_shifts(text, p->set.shift);
         return set_key(p, text, error);
     case 'L': return set_unit(p, text, error);
     case 'Q': return set_tempo(p, text, error);
@@ -299,7 +312,7 @@ static int sign_of(const struct player *p, int place, int letter)
     const struct score *s = p->score;
     int held = p->held[place].note;
     if (held >= 0 && s->note[held].onset + s->note[held].length == p->time) return p->held[place].sign;
-    return p->accidental[letter] != 99 ? p->accidental[letter] : p->signature[letter];
+    return p->accidental[letter] != 99 ? p->accidental[letter] : p->set.signature[letter];
 }
 
 /* Accidental, letter and octave: the pitch. */
@@ -321,7 +334,7 @@ static bool read_pitch(struct player *p, struct pitch *pitch, struct error *erro
     if (place < 0 || place >= STAFF) return bad(p, "a pitch out of range", "one of MIDI's 128", error);
     if (sign != 99) p->accidental[letter] = sign;
     else sign = sign_of(p, place, letter);
-    int shift = p->shift[ABC_PLAY_CLEF] + p->shift[ABC_PLAY_OCTAVE] + p->shift[ABC_PLAY_TRANSPOSE];
+    int shift = p->set.shift[ABC_PLAY_CLEF] + p->set.shift[ABC_PLAY_OCTAVE] + p->set.shift[ABC_PLAY_TRANSPOSE];
     *pitch = (struct pitch){12 * octave + tones[letter] + sign + shift, place, sign};
     return (pitch->midi >= 0 && pitch->midi <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
 }
@@ -338,7 +351,7 @@ static bool read_note(struct player *p, struct error *error)
 {
     struct pitch pitch;
     int64_t length;
-    if (!read_pitch(p, &pitch, error) || !read_length(p, p->unit, &length, error)) return false;
+    if (!read_pitch(p, &pitch, error) || !read_length(p, p->set.unit, &length, error)) return false;
     length = stretched(p, length);
     p->groups = 0, p->group_length = length;
     if (!add_note(p, pitch, length, take_tie(p), error)) return false;
@@ -375,7 +388,7 @@ static bool read_chord(struct player *p, struct error *error)
         else if (!is_note(c)) p->at++;
         else if (n == 32) return bad(p, "a chord of more than 32 notes", "fewer", error);
         else {
-            if (!read_pitch(p, &notes[n].pitch, error) || !read_length(p, p->unit, &notes[n].length, error)) return false;
+            if (!read_pitch(p, &notes[n].pitch, error) || !read_length(p, p->set.unit, &notes[n].length, error)) return false;
             notes[n++].tied = take_tie(p);
         }
     }
@@ -400,7 +413,7 @@ static bool read_rest(struct player *p, struct error *error)
 {
     bool bars = isupper((unsigned char)p->text[p->at++]);
     int64_t length;
-    if (!read_length(p, bars && p->bar_length > 0 ? p->bar_length : p->unit, &length, error)) return false;
+    if (!read_length(p, bars && p->set.bar_length > 0 ? p->set.bar_length : p->set.unit, &length, error)) return false;
     if (!bars) length = stretched(p, length);
     p->time += length;
     p->groups = 0, p->group_length = length;
@@ -428,7 +441,7 @@ static void broken(struct player *p)
 static void tuplet(struct player *p)
 {
     static const int usual[10] = {1, 1, 3, 2, 3, 0, 2, 0, 3, 0};
-    int n = p->text[p->at + 1] - '0', q = usual[n] > 0 ? usual[n] : p->compound ? 3 : 2, r = n;
+    int n = p->text[p->at + 1] - '0', q = usual[n] > 0 ? usual[n] : p->set.compound ? 3 : 2, r = n;
     p->at += 2;
     if (p->text[p->at] == ':') {
         p->at++;
@@ -489,6 +502,18 @@ static void skip_ending(struct player *p)
     }
 }
 
+/* Again from the section's start, with what was set there. */
+static bool jump(struct player *p, struct error *error)
+{
+    struct setting was = p->set;
+    if (++p->jumps > JUMPS_MOST) return bad(p, "too many repeats", "at most 4096", error);
+    p->pass++, p->at = p->start, p->ending = false, p->set = p->start_set;
+    const struct setting *is = &p->set;
+    if (is->numerator > 0 && (is->numerator != was.numerator || is->denominator != was.denominator) && !score_add_metre(p->score, p->time, is->numerator, is->denominator, error)) return false;
+    if (is->fifths != 99 && (is->fifths != was.fifths || is->minor != was.minor) && !score_add_key(p->score, p->time, is->fifths, is->minor, error)) return false;
+    return is->us_per_quarter == 0 || is->us_per_quarter == was.us_per_quarter || score_add_tempo(p->score, p->time, is->us_per_quarter, error);
+}
+
 /* Behind a sign with ":" in front ("::|": two repeats): again from the section's start? */
 static bool goes_back(struct player *p, size_t from, size_t next)
 {
@@ -511,11 +536,7 @@ static bool bar_line(struct player *p, struct error *error)
     new_bar(p);
     if (back) {
         size_t next = ending_at(p, p->at);
-        if (goes_back(p, from, next)) {
-            if (++p->jumps > JUMPS_MOST) return bad(p, "too many repeats", "at most 4096", error);
-            p->pass++, p->at = p->start, p->ending = false;
-            return true;
-        }
+        if (goes_back(p, from, next)) return jump(p, error);
         if (next == 0) new_section(p, open);
     } else if (open) {
         if (p->start != p->at) new_section(p, true);
@@ -567,17 +588,17 @@ static bool play_sign(struct player *p, struct error *error)
 
 bool abc_play(const struct abc_play *play, const struct bytes *text, int64_t *first_bar, int64_t *bar, struct error *error)
 {
-    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1};
+    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1, .set.fifths = 99};
     memset(p.tie, 0xff, sizeof p.tie);
     memset(p.held, 0xff, sizeof p.held);
     forget_accidentals(&p);
-    abc_play_shifts(play->key, p.shift);
+    abc_play_shifts(play->key, p.set.shift);
     for (int k = 0; k < ABC_PLAY_SHIFTS; k++)
-        if (play->shift[k] != ABC_PLAY_UNSAID) p.shift[k] = play->shift[k];
+        if (play->shift[k] != ABC_PLAY_UNSAID) p.set.shift[k] = play->shift[k];
     if (!set_metre(&p, play->metre, error) || !set_key(&p, play->key, error) || (play->tempo[0] != '\0' && !set_tempo(&p, play->tempo, error))) return false;
-    p.unit = p.bar_length == 0 || 4 * p.bar_length >= 3 * WHOLE ? WHOLE / 8 : WHOLE / 16;
+    p.set.unit = p.set.bar_length == 0 || 4 * p.set.bar_length >= 3 * WHOLE ? WHOLE / 8 : WHOLE / 16;
     if (play->unit[0] != '\0' && !set_unit(&p, play->unit, error)) return false;
-    *bar = p.bar_length;
+    *bar = p.set.bar_length, p.start_set = p.set;
     while (p.at < p.n)
         if (!play_sign(&p, error)) return false;
     *first_bar = p.first_bar;

@@ -31,6 +31,7 @@ static const struct { const char *body, *notes; } BODIES[] = {
     {"^C2[K:D]C2[K:C]C2C2|", "61@0+2 61@2+2 60@4+2 60@6+2"},
     {"[!trill!C\"Am\"E+f+uG]8|", "60@0+8 64@0+8 67@0+8"},
     {"C10079/5040 D20161/5040 E2|F8|", "60@0+1.9998 62@1.9998+4.0002 64@6+2 65@8+8"},
+    {"|:F4[L:1/4][K:G]F2:|F2|", "65@0+4 66@4+4 65@8+4 66@12+4 66@16+4"},
     {"z4^F4-|F4z4&c4F4|", "66@4+8 72@8+4 65@12+4"},
     {"[CE]-[CG]z6|", "60@0+2 64@0+1 67@1+1"},
     {"|:C8:|D8|", "60@0+8 60@8+8 62@16+8"},
@@ -206,6 +207,22 @@ START_TEST(parts_are_played_in_order)
 }
 END_TEST
 
+START_TEST(repeats_take_back_what_fields_set)
+{
+    static const char text[] = "X:1\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n|:CDEF|[M:2/4][K:D][Q:1/4=120]CD:|CD|";
+    struct score s;
+    struct error error = {0};
+    ck_assert_msg(abc_read(text, sizeof text - 1, &s, &error), "%s", error.text);
+    ck_assert(s.metres == 4 && s.keys == 4 && s.tempos == 4 && s.notes == 14);
+    for (size_t i = 0; i < 4; i++) {
+        static const int beats[] = {0, 4, 6, 10};
+        ck_assert(s.metre[i].tick == beats[i] * ABC_QUARTER && s.metre[i].numerator == (i % 2 ? 2 : 4) && s.key[i].tick == s.metre[i].tick && s.key[i].sharps == (i % 2 ? 2 : 0));
+        ck_assert(s.tempo[i].tick == s.metre[i].tick && s.tempo[i].us_per_quarter == (i % 2 ? 500000 : 1000000));
+    }
+    score_free(&s);
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -353,6 +370,7 @@ int main(void)
     tcase_add_test(all, tunes_have_their_place_in_a_file);
     tcase_add_test(all, clefs_octaves_and_transpositions_move_notes);
     tcase_add_test(all, parts_are_played_in_order);
+    tcase_add_test(all, repeats_take_back_what_fields_set);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
