@@ -532,11 +532,13 @@ static bool bar_line(struct player *p, struct error *error)
     if (p->at == from && p->text[p->at] == '[') p->at++;          /* "[|" or "[1" */
     while (p->at < p->n && p->text[from] == '[' && strchr("|:]", p->text[p->at]) != NULL) p->at++;
     size_t n = p->at - from;
-    bool back = p->text[from] == ':', open = n > 1 && p->text[p->at - 1] == ':';
+    const char *close = memchr(p->text + from, ']', n);
+    size_t colons = close != NULL && close[1] == ':' ? (size_t)(close - p->text) + 1 : from;       /* "[|]:|" */
+    bool back = p->text[colons] == ':', open = n > 1 && p->text[p->at - 1] == ':';
     new_bar(p);
     if (back) {
         size_t next = ending_at(p, p->at);
-        if (goes_back(p, from, next)) return jump(p, error);
+        if (goes_back(p, colons, next)) return jump(p, error);
         if (next == 0) new_section(p, open);
     } else if (open) {
         if (p->start != p->at) new_section(p, true);
@@ -571,7 +573,7 @@ static bool play_sign(struct player *p, struct error *error)
     if (is_note(c)) return read_note(p, error);
     if (c == '[' && (next == '|' || isdigit((unsigned char)next))) return bar_line(p, error);
     if (c == '[' && isalpha((unsigned char)next) && p->text[p->at + 2] == ':') return inline_field(p, error);
-    if (c == '[') return read_chord(p, error);
+    if (c == '[' && !isspace((unsigned char)next)) return read_chord(p, error);
     if (c == '|' || c == ':') return bar_line(p, error);
     if (c == 'z' || c == 'x' || c == 'Z' || c == 'X') return read_rest(p, error);
     if (c == '(' && isdigit((unsigned char)next)) tuplet(p);
