@@ -32,6 +32,7 @@ struct player {
     int part;
     int64_t time, bar;                                 /* ticks: now, where the bar started */
     int64_t first_bar;                                 /* length of what stood before the first bar line, -1: not known yet */
+    bool no_bars;                                      /* accidentals hold for their note alone */
     struct setting set, start_set;                     /* now, and at the section's start */
     int accidental[7];                                 /* by letter A … G; 99: none in this bar */
     int tie[128][TIES];                                /* notes that go on, -1: none; several in overlays */
@@ -332,8 +333,8 @@ static bool read_pitch(struct player *p, struct pitch *pitch, struct error *erro
     for (; p->text[p->at] == '\'' || p->text[p->at] == ','; p->at++) octave += p->text[p->at] == '\'' ? 1 : -1;
     int place = 7 * (octave + 1) + letter;
     if (place < 0 || place >= STAFF) return bad(p, "a pitch out of range", "one of MIDI's 128", error);
-    if (sign != 99) p->accidental[letter] = sign;
-    else sign = sign_of(p, place, letter);
+    if (sign == 99) sign = sign_of(p, place, letter);
+    else if (!p->no_bars) p->accidental[letter] = sign;
     int shift = p->set.shift[ABC_PLAY_CLEF] + p->set.shift[ABC_PLAY_OCTAVE] + p->set.shift[ABC_PLAY_TRANSPOSE];
     *pitch = (struct pitch){12 * octave + tones[letter] + sign + shift, place, sign};
     return (pitch->midi >= 0 && pitch->midi <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
@@ -590,7 +591,7 @@ static bool play_sign(struct player *p, struct error *error)
 
 bool abc_play(const struct abc_play *play, const struct bytes *text, int64_t *first_bar, int64_t *bar, struct error *error)
 {
-    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1, .set.fifths = 99};
+    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1, .set.fifths = 99, .no_bars = play->no_bars};
     memset(p.tie, 0xff, sizeof p.tie);
     memset(p.held, 0xff, sizeof p.held);
     forget_accidentals(&p);

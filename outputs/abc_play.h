@@ -15,6 +15,7 @@ struct abc_play {
     struct score *score;
     int part;                            /* of the score: the voice's notes go there */
     const char *metre, *unit, *tempo, *key;
+    bool no_bars;                        /* %%MIDI nobarlines: old music without bar lines, accidentals hold for their note alone */
     int shift[ABC_PLAY_SHIFTS];          /* the voice's own, before the key's: ABC_PLAY_UNSAID where nothing is said */
 };
 

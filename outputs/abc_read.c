@@ -20,7 +20,7 @@ struct abc {
     char metre[32], unit[32], tempo[80], key[80], order[80];               /* of the header; order: P: */
     char part;                                         /* P: of the body, 0: none yet */
     unsigned parts;                                    /* those seen: a bit for each letter */
-    bool body, over;                                   /* over: behind the blank line that ends the tune */
+    bool body, no_bars, over;                          /* over: behind the blank line that ends the tune */
 };
 
 static void new_voice(struct voice *v)
@@ -55,6 +55,7 @@ static void directive(struct abc *abc, const char *text)
     struct voice *v = abc->voices == 1 && abc->voice[0].text.n == 0 ? &abc->common : &abc->voice[abc->now];
     if (sscanf(text, "MIDI program %d %d", &a, &b) == 2) a = b;
     if (a >= 0 && a < 128) v->program = a;
+    if (strncmp(text, "MIDI nobarlines", 15) == 0) abc->no_bars = true;
     if (sscanf(text, "MIDI channel %d", &a) == 1) v->channel = a;
     if (sscanf(text, "MIDI transpose %3d", &a) == 1 && abs(a) <= 96) v->shift[ABC_PLAY_TRANSPOSE] = a;
 }
@@ -296,7 +297,7 @@ static bool order_parts(struct abc *abc, struct error *error)
 static bool play_voice(struct abc *abc, int v, int64_t *first_bar, int64_t *bar, struct error *error)
 {
     const struct voice *voice = &abc->voice[v], *common = &abc->common;
-    struct abc_play play = {abc->score, v, abc->metre, abc->unit, abc->tempo, abc->key, {0}};
+    struct abc_play play = {abc->score, v, abc->metre, abc->unit, abc->tempo, abc->key, abc->no_bars, {0}};
     int program = voice->program >= 0 ? voice->program : common->program, channel = voice->channel != 0 ? voice->channel : common->channel;
     for (int k = 0; k < ABC_PLAY_SHIFTS; k++) play.shift[k] = voice->shift[k] != ABC_PLAY_UNSAID ? voice->shift[k] : common->shift[k];
     return score_add_part(abc->score, program < 0 ? 0 : program, channel == 10, voice->name, error) && abc_play(&play, &voice->text, first_bar, bar, error);

@@ -148,7 +148,7 @@ START_TEST(directives_give_instruments)
     static const struct { const char *text, *parts; } tunes[] = {
         {"%%MIDI program 73\nV:1\nV:2\n%%MIDI program 40\nK:C\nV:1\nC\nV:2\nC\n", "73 40 "},
         {"K:C\n%%MIDI program 1 73\nV:1\nC\nV:2\nC\n%%MIDI channel 10\n", "73 73d "},
-        {"I:MIDI program 12\nK:C\nC\n", "12 "},
+        {"I:MIDI program 12\nK:C\nC\n", "12 "}, {"%%MIDI nobarlines\n%%MIDI program 3\nK:C\n^CC\n", "3 "},
         {"%%MIDI channel 10\nK:C\nC\n", "0d "},
         {"V:1\n%%MIDI program 9\nV:2\nK:C\nV:1\nC\nV:2\nC\n", "9 0 "},
     };
@@ -160,6 +160,7 @@ START_TEST(directives_give_instruments)
         ck_assert_msg(abc_read(file, strlen(file), &s, &error), "%s", error.text);
         for (size_t p = 0; p < s.parts; p++) snprintf(got + strlen(got), 10, "%d%s ", s.part[p].program, s.part[p].drums ? "d" : "");
         ck_assert_str_eq(got, tunes[i].parts);
+        ck_assert(s.note[s.notes - 1].pitch == 60);
         score_free(&s);
     }
 }
