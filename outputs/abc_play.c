@@ -47,6 +47,9 @@ struct player {
     bool opened;                                       /* it began with |: */
     int pass, passes, jumps;                           /* passes: how often it is played, as far as is known */
     bool ending;                                       /* within an ending */
+    int bars, first_bars;                              /* of this ending, so far, and of the section's first */
+    size_t behind;                                     /* where the last ending has as many, 0: not yet */
+    struct setting behind_set;
 };
 
 static bool bad(const struct player *p, const char *found, const char *wanted, struct error *error)
@@ -221,7 +224,19 @@ static void forget_accidentals(struct player *p)
 static void new_section(struct player *p, bool opened)
 {
     p->start_set = p->set;
-    p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false;
+    p->start = p->at, p->opened = opened, p->pass = 1, p->passes = 1, p->ending = false, p->behind = 0;
+}
+
+/* A repeat sign, or a first ending, behind a last ending that no double bar line closes: a section began where that ending had as many bars
+ * as the first. */
+static void section_behind(struct player *p)
+{
+    if (!p->ending || p->behind == 0) return;
+    size_t at = p->at;
+    struct setting set = p->set;
+    p->at = p->behind, p->set = p->behind_set;
+    new_section(p, false);
+    p->at = at, p->set = set;
 }
 
 /* A double bar line, or a new part: a section begins, unless this is within one. */
@@ -508,6 +523,7 @@ static bool jump(struct player *p, struct error *error)
 {
     struct setting was = p->set;
     if (++p->jumps > JUMPS_MOST) return bad(p, "too many repeats", "at most 4096", error);
+    if (p->ending && p->pass == 1) p->first_bars = p->bars;
     p->pass++, p->at = p->start, p->ending = false, p->set = p->start_set;
     const struct setting *is = &p->set;
     if (is->numerator > 0 && (is->numerator != was.numerator || is->denominator != was.denominator) && !score_add_metre(p->score, p->time, is->numerator, is->denominator, error)) return false;
@@ -524,11 +540,23 @@ static bool goes_back(struct player *p, size_t from, size_t next)
     return p->pass < p->passes || (next > 0 && ending_has(p, next, p->pass + 1, &end, &most));
 }
 
+/* Its numbers are next. */
+static void start_ending(struct player *p)
+{
+    size_t end;
+    int most;
+    if (ending_has(p, p->at, 1, &end, &most)) section_behind(p);
+    bool plays = ending_has(p, p->at, p->pass, &end, &most);
+    if (most > p->passes) p->passes = most;
+    p->at = end, p->ending = true, p->bars = 0, p->behind = 0;
+    if (!plays) skip_ending(p);
+}
+
 /* The sign is read; decide where to go on. A section begins at |:, behind its last pass, and at a double bar line that ends the last
  * ending or stands where no |: has opened a section. */
 static bool bar_line(struct player *p, struct error *error)
 {
-    size_t from = p->at, end;
+    size_t from = p->at;
     while (p->at < p->n && strchr("|:]", p->text[p->at]) != NULL) p->at++;
     if (p->at == from && p->text[p->at] == '[') p->at++;          /* "[|" or "[1" */
     while (p->at < p->n && p->text[from] == '[' && strchr("|:]", p->text[p->at]) != NULL) p->at++;
@@ -537,20 +565,17 @@ static bool bar_line(struct player *p, struct error *error)
     size_t colons = close != NULL && close[1] == ':' ? (size_t)(close - p->text) + 1 : from;       /* "[|]:|" */
     bool back = p->text[colons] == ':', open = n > 1 && p->text[p->at - 1] == ':';
     new_bar(p);
+    p->bars++;
     if (back) {
         size_t next = ending_at(p, p->at);
+        if (next == 0) section_behind(p);
         if (goes_back(p, colons, next)) return jump(p, error);
         if (next == 0) new_section(p, open);
     } else if (open) {
         if (p->start != p->at) new_section(p, true);
     } else if (n > 1) soft_section(p);
-    if (isdigit((unsigned char)p->text[p->at])) {
-        int most;
-        bool plays = ending_has(p, p->at, p->pass, &end, &most);
-        if (most > p->passes) p->passes = most;
-        p->at = end, p->ending = true;
-        if (!plays) skip_ending(p);
-    }
+    else if (p->ending && p->pass > 1 && p->bars == p->first_bars) p->behind = p->at, p->behind_set = p->set;
+    if (isdigit((unsigned char)p->text[p->at])) start_ending(p);
     return true;
 }
 
