@@ -512,8 +512,8 @@ static void skip_ending(struct player *p)
             while (p->at < p->n && strchr(":|]", p->text[p->at]) != NULL) p->at++;
             return;
         }
-        if ((t[0] == '|' || t[0] == '[') && isdigit((unsigned char)t[1])) return;
-        if ((t[0] == '|' && (t[1] == '|' || t[1] == ']')) ) return;
+        if ((t[0] == '|' && ending_at(p, p->at + 1) > 0) || (t[0] == '[' && isdigit((unsigned char)t[1]))) return;
+        if (t[0] == '|' && (t[1] == '|' || t[1] == ']')) return;
         p->at++;
     }
 }
@@ -552,6 +552,13 @@ static void start_ending(struct player *p)
     if (!plays) skip_ending(p);
 }
 
+/* A ":" alone: what is left of "|:" behind a bar line, or a field, at the end of the line before? */
+static bool follows_bar(const struct player *p, size_t at)
+{
+    while (at > 0 && isspace((unsigned char)p->text[at - 1])) at--;
+    return at == 0 || p->text[at - 1] == '|' || p->text[at - 1] == ']';
+}
+
 /* The sign is read; decide where to go on. A section begins at |:, behind its last pass, and at a double bar line that ends the last
  * ending or stands where no |: has opened a section. */
 static bool bar_line(struct player *p, struct error *error)
@@ -564,6 +571,7 @@ static bool bar_line(struct player *p, struct error *error)
     const char *close = memchr(p->text + from, ']', n);
     size_t colons = close != NULL && close[1] == ':' ? (size_t)(close - p->text) + 1 : from;       /* "[|]:|" */
     bool back = p->text[colons] == ':', open = n > 1 && p->text[p->at - 1] == ':';
+    if (n == 1 && back) back = p->text[p->at] == '[' && p->text[p->at + 1] == '|', open = !back && follows_bar(p, from);
     new_bar(p);
     p->bars++;
     if (back) {
@@ -573,9 +581,10 @@ static bool bar_line(struct player *p, struct error *error)
         if (next == 0) new_section(p, open);
     } else if (open) {
         if (p->start != p->at) new_section(p, true);
-    } else if (n > 1) soft_section(p);
+    } else if (n > 1 && ending_at(p, p->at) == 0) soft_section(p);
     else if (p->ending && p->pass > 1 && p->bars == p->first_bars) p->behind = p->at, p->behind_set = p->set;
-    if (isdigit((unsigned char)p->text[p->at])) start_ending(p);
+    size_t number = ending_at(p, p->at);
+    if (number > 0) p->at = number, start_ending(p);
     return true;
 }
 
