@@ -126,7 +126,8 @@ static void set_explicit(struct player *p, const char *at)
     }
 }
 
-static const char *const clefs[] = {"treble", "bass", "tenor", "alto", "soprano", "mezzosoprano", "baritone", "perc", NULL}, *const properties[] = {"clef=", "middle=", "octave=", "staff", "transpose=", NULL};
+static const char *const clefs[] = {"treble", "bass", "tenor", "alto", "soprano", "mezzosoprano", "baritone", "perc", NULL};
+static const char *const properties[] = {"clef=", "middle=", "octave=", "staff", "transpose=", NULL};
 
 static bool begins(const char *text, const char *const *words)
 {
@@ -495,11 +496,12 @@ static bool ending_has(const struct player *p, size_t at, int pass, size_t *end,
     return has;
 }
 
-/* Where an ending's number stands at or behind blanks and a '['; 0 when there is none. */
+/* Where an ending's number stands: at `at` or behind line ends, or, with a '[', behind blanks too; 0 when there is none. */
 static size_t ending_at(const struct player *p, size_t at)
 {
-    while (p->text[at] == ' ' || p->text[at] == '\n') at++;
-    if (p->text[at] == '[') at++;
+    while (p->text[at] == '\n') at++;
+    size_t bracket = at + strspn(p->text + at, " \n");
+    if (p->text[bracket] == '[') at = bracket + 1;
     return isdigit((unsigned char)p->text[at]) ? at : 0;
 }
 
@@ -526,9 +528,11 @@ static bool jump(struct player *p, struct error *error)
     if (p->ending && p->pass == 1) p->first_bars = p->bars;
     p->pass++, p->at = p->start, p->ending = false, p->set = p->start_set;
     const struct setting *is = &p->set;
-    if (is->numerator > 0 && (is->numerator != was.numerator || is->denominator != was.denominator) && !score_add_metre(p->score, p->time, is->numerator, is->denominator, error)) return false;
-    if (is->fifths != 99 && (is->fifths != was.fifths || is->minor != was.minor) && !score_add_key(p->score, p->time, is->fifths, is->minor, error)) return false;
-    return is->us_per_quarter == 0 || is->us_per_quarter == was.us_per_quarter || score_add_tempo(p->score, p->time, is->us_per_quarter, error);
+    bool metre = is->numerator > 0 && (is->numerator != was.numerator || is->denominator != was.denominator);
+    bool key = is->fifths != 99 && (is->fifths != was.fifths || is->minor != was.minor);
+    bool tempo = is->us_per_quarter > 0 && is->us_per_quarter != was.us_per_quarter;
+    return (!metre || score_add_metre(p->score, p->time, is->numerator, is->denominator, error)) &&
+           (!key || score_add_key(p->score, p->time, is->fifths, is->minor, error)) && (!tempo || score_add_tempo(p->score, p->time, is->us_per_quarter, error));
 }
 
 /* Behind a sign with ":" in front ("::|": two repeats): again from the section's start? */
@@ -625,7 +629,8 @@ static bool play_sign(struct player *p, struct error *error)
 
 bool abc_play(const struct abc_play *play, const struct bytes *text, int64_t *first_bar, int64_t *bar, struct error *error)
 {
-    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1, .next_up = 1, .next_down = 1, .set.fifths = 99, .no_bars = play->no_bars};
+    struct player p = {.score = play->score, .text = bytes_text(text), .n = text->n, .part = play->part, .first_bar = -1, .velocity = 80, .pass = 1, .passes = 1,
+                       .next_up = 1, .next_down = 1, .set.fifths = 99, .no_bars = play->no_bars};
     memset(p.tie, 0xff, sizeof p.tie);
     memset(p.held, 0xff, sizeof p.held);
     forget_accidentals(&p);

@@ -83,7 +83,8 @@ static bool field_line(struct abc *abc, const char *line, struct error *error)
 {
     const char *text = line + 2 + strspn(line + 2, " \t");
     struct voice *v = &abc->voice[abc->now];
-    struct { char kind; char *to; size_t size; } heads[] = {{'M', abc->metre, sizeof abc->metre}, {'L', abc->unit, sizeof abc->unit}, {'Q', abc->tempo, sizeof abc->tempo}, {'K', abc->key, sizeof abc->key}, {'P', abc->order, sizeof abc->order}};
+    struct { char kind; char *to; size_t size; } heads[] = {{'M', abc->metre, sizeof abc->metre}, {'L', abc->unit, sizeof abc->unit}, {'Q', abc->tempo, sizeof abc->tempo},
+                                                             {'K', abc->key, sizeof abc->key}, {'P', abc->order, sizeof abc->order}};
     if (line[0] == 'T' && abc->score->title == NULL) return score_set_title(abc->score, text, error);
     if (line[0] == 'I') directive(abc, text);
     if (line[0] == 'P' && abc->body) return part_line(abc, text, error);
