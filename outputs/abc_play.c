@@ -74,7 +74,7 @@ static bool set_metre(struct player *p, const char *text, struct error *error)
     int numerator = 0, denominator = 0;
     if (strncmp(text, "C|", 2) == 0) numerator = denominator = 2;
     else if (text[0] == 'C') numerator = denominator = 4;
-    else if (strncasecmp(text, "none", 4) == 0 || text[0] == '\0') {
+    else if (strncasecmp(text, "none", 4) == 0 || strncasecmp(text, "frei", 4) == 0 || text[0] == '\0') {       /* frei: in the Essen collection */
         p->set.bar_length = 0, p->set.numerator = 0;
         return true;
     } else {
