@@ -23,7 +23,13 @@ struct writer {
     bool altered[7];                     /* letters with an accidental in this bar */
     unsigned tied[7];                    /* letters tied to the next bar: a bit for each of their accidentals */
     int loudness;
+    int tuplet, tuplet_n;                /* its p and how many notes are in it so far; 0: none */
+    int64_t tuplet_ticks;
+    size_t tuplet_at;                    /* where its number of notes stands in the text */
 };
+
+/* A length in eighths, a over b, within a tuplet of p notes in the time of q; p 0: in none. */
+struct length { int64_t ticks, a, b; int p, q; };
 
 static int class_of(int velocity)
 {
@@ -31,16 +37,50 @@ static int class_of(int velocity)
     return value < 0 ? 0 : value > 7 ? 7 : value;
 }
 
-static bool put_length(struct writer *w, int64_t ticks, struct error *error)
+static void reduce(struct length *l)
 {
-    int64_t a = ticks * 2, b = w->score->ticks_per_quarter, x = a, y = b;
+    int64_t x = l->a, y = l->b;
     while (y != 0) {
         int64_t t = x % y;
         x = y, y = t;
     }
-    a /= x, b /= x;
-    if (b == 1) return a == 1 || bytes_printf(w->out, error, "%lld", (long long)a);
-    return a == 1 ? bytes_printf(w->out, error, "/%lld", (long long)b) : bytes_printf(w->out, error, "%lld/%lld", (long long)a, (long long)b);
+    l->a /= x, l->b /= x;
+}
+
+/* Many programs read lengths over powers of two alone: thirds, fifths, sevenths and ninths become tuplets. */
+static struct length length_of(const struct writer *w, int64_t ticks)
+{
+    static const struct { int p, q; } tuplets[] = {{3, 2}, {5, 4}, {7, 4}, {9, 8}};
+    struct length l = {ticks, ticks * 2, w->score->ticks_per_quarter, 0, 0};
+    reduce(&l);
+    int64_t odd = l.b;
+    while (odd % 2 == 0) odd /= 2;
+    for (size_t i = 0; i < sizeof tuplets / sizeof *tuplets; i++) {
+        struct length in = {ticks, l.a * tuplets[i].p, l.b * tuplets[i].q, tuplets[i].p, tuplets[i].q};
+        reduce(&in);
+        if (odd == in.p && ABC_QUARTER / 2 % in.b == 0) return in;
+    }
+    return l;
+}
+
+/* Before a note or rest: "(3:2:1", or one more in the tuplet that has begun, up to a quarter's end. */
+static bool put_tuplet(struct writer *w, const struct length *l, struct error *error)
+{
+    bool goes_on = l->p != 0 && l->p == w->tuplet && w->tuplet_n < 9 && w->tuplet_ticks % w->score->ticks_per_quarter != 0;
+    if (goes_on) w->out->data[w->tuplet_at] = (uint8_t)('0' + ++w->tuplet_n);
+    else {
+        if (l->p != 0 && !bytes_printf(w->out, error, "(%d:%d:1", l->p, l->q)) return false;
+        w->tuplet = l->p, w->tuplet_n = 1, w->tuplet_ticks = 0, w->tuplet_at = w->out->n - 1;
+    }
+    w->tuplet_ticks += l->ticks;
+    return true;
+}
+
+static bool put_length(struct writer *w, const struct length *l, struct error *error)
+{
+    long long a = (long long)l->a, b = (long long)l->b;
+    if (b == 1) return a == 1 || bytes_printf(w->out, error, "%lld", a);
+    return a == 1 ? bytes_printf(w->out, error, "/%lld", b) : bytes_printf(w->out, error, "%lld/%lld", a, b);
 }
 
 /* How the key spells a letter: 1 sharp, -1 flat. */
@@ -91,17 +131,19 @@ static bool put_chord(struct writer *w, const struct chord *c, int64_t a, int64_
     const struct score_note *first = w->note[c->first];
     int loudness = class_of(first->velocity);
     bool tied = first->onset + first->length > b;
+    struct length length = length_of(w, b - a);
     bool ok = loudness == w->loudness || bytes_printf(w->out, error, "!%s!", dynamics[loudness]);
     w->loudness = loudness;
-    ok = ok && (c->n == 1 || bytes_append_byte(w->out, '[', error));
+    ok = ok && put_tuplet(w, &length, error) && (c->n == 1 || bytes_append_byte(w->out, '[', error));
     for (size_t i = 0; ok && i < c->n; i++) ok = put_pitch(w, w->note[c->first + i]->pitch, tied, error);
-    ok = ok && (c->n == 1 || bytes_append_byte(w->out, ']', error)) && put_length(w, b - a, error);
+    ok = ok && (c->n == 1 || bytes_append_byte(w->out, ']', error)) && put_length(w, &length, error);
     return ok && (!tied || bytes_append_byte(w->out, '-', error)) && bytes_append_byte(w->out, ' ', error);
 }
 
 static bool put_rest(struct writer *w, int64_t ticks, struct error *error)
 {
-    return ticks == 0 || (bytes_append_byte(w->out, 'z', error) && put_length(w, ticks, error) && bytes_append_byte(w->out, ' ', error));
+    struct length length = length_of(w, ticks);
+    return ticks == 0 || (put_tuplet(w, &length, error) && bytes_append_byte(w->out, 'z', error) && put_length(w, &length, error) && bytes_append_byte(w->out, ' ', error));
 }
 
 static int64_t metre_ticks(const struct score *s, size_t i) { return (int64_t)s->ticks_per_quarter * 4 * s->metre[i].numerator / s->metre[i].denominator; }
@@ -112,11 +154,21 @@ static bool put_key(const struct score_key *key, struct bytes *out, struct error
     return bytes_printf(out, error, "%s%s", names[key->sharps + 7 + (key->minor ? 3 : 0)], key->minor ? "m" : "");
 }
 
+/* The next change before a tick, or that tick. */
+static int64_t next_change(const struct writer *w, int64_t before)
+{
+    const struct score *s = w->score;
+    if (w->key < s->keys && s->key[w->key].tick < before) before = s->key[w->key].tick;
+    if (w->first_voice && w->tempo < s->tempos && s->tempo[w->tempo].tick < before) before = s->tempo[w->tempo].tick;
+    return before;
+}
+
 /* What changes up to a tick, as inline fields. */
 static bool put_changes(struct writer *w, int64_t at, struct error *error)
 {
     const struct score *s = w->score;
     bool ok = true;
+    if (next_change(w, at + 1) <= at) w->tuplet = 0;
     for (; ok && w->metre < s->metres && s->metre[w->metre].tick <= at; w->metre++)
         if (at > 0) ok = bytes_printf(w->out, error, "[M:%d/%d]", s->metre[w->metre].numerator, s->metre[w->metre].denominator);
     for (; ok && w->key < s->keys && s->key[w->key].tick <= at; w->key++) {
@@ -128,15 +180,6 @@ static bool put_changes(struct writer *w, int64_t at, struct error *error)
     for (; ok && w->tempo < s->tempos && s->tempo[w->tempo].tick <= at; w->tempo++)
         if (at > 0 && w->first_voice) ok = bytes_printf(w->out, error, "[Q:1/4=%.8g]", 60e6 / s->tempo[w->tempo].us_per_quarter);
     return ok;
-}
-
-/* The next change before a tick, or that tick. */
-static int64_t next_change(const struct writer *w, int64_t before)
-{
-    const struct score *s = w->score;
-    if (w->key < s->keys && s->key[w->key].tick < before) before = s->key[w->key].tick;
-    if (w->first_voice && w->tempo < s->tempos && s->tempo[w->tempo].tick < before) before = s->tempo[w->tempo].tick;
-    return before;
 }
 
 /* A chord from tick a to b, or a rest when c is NULL, split where something changes. */
@@ -155,6 +198,7 @@ static bool put_layer(struct writer *w, int layer, int64_t from, int64_t to, str
 {
     int64_t at = from;
     size_t k = w->at[layer];
+    w->tuplet = 0;
     for (; k < w->chords; k++) {
         const struct chord *c = &w->chord[k];
         const struct score_note *n = w->note[c->first];

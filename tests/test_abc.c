@@ -323,6 +323,33 @@ START_TEST(random_scores_come_back)
 }
 END_TEST
 
+/* Other programs want denominators that are powers of two. */
+START_TEST(thirds_are_written_as_triplets)
+{
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct score s = random_score(seed);
+        struct bytes text = {0};
+        struct error error = {0};
+        ck_assert(abc_write(&s, &text, &error));
+        for (const char *at = strstr(bytes_text(&text), "\nK:"); (at = strchr(at, '/')) != NULL;) {
+            long n = strtol(++at, NULL, 10);
+            ck_assert_msg(strncmp(at - 6, "[M:", 3) == 0 || strncmp(at - 5, "[M:", 3) == 0 || strncmp(at - 4, "[Q", 2) == 0 || (n & (n - 1)) == 0, "/%ld", n);
+        }
+        score_free(&s), bytes_free(&text);
+    }
+    struct score s = {.ticks_per_quarter = 480};
+    struct bytes text = {0};
+    struct error error = {0};
+    static const int lengths[] = {160, 160, 160, 80, 160, 240, 96, 96, 96, 96, 96, 1};
+    int64_t at = 0;
+    ck_assert(score_add_part(&s, 0, false, "", &error));
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; at += lengths[i++]) ck_assert(score_add_note(&s, (struct score_note){at, lengths[i], 0, 60, 80}, &error));
+    ck_assert(abc_write(&s, &text, &error));
+    ck_assert_msg(strstr(bytes_text(&text), "(3:2:3C C C (3:2:2C/2 C C (5:4:5C/2 C/2 C/2 C/2 C/2 C/240 z479/240 |]") != NULL, "%s", bytes_text(&text));
+    score_free(&s), bytes_free(&text);
+}
+END_TEST
+
 START_TEST(mutated_tunes_do_no_harm)
 {
     struct score s = random_score(5);
@@ -383,6 +410,7 @@ int main(void)
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
+    tcase_add_test(all, thirds_are_written_as_triplets);
     tcase_add_test(all, mutated_tunes_do_no_harm);
     tcase_add_test(all, every_failed_allocation_is_an_error);
     suite_add_tcase(suite, all);
