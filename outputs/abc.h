@@ -10,8 +10,8 @@
  * transpose= and %%MIDI transpose move what is heard (the key too). An up-beat is preceded by a rest, so that bar lines fall where the
  * metre puts them. Left out: grace notes, slurs, decorations, chord symbols, lyrics. Time is kept to 1/10080 of a quarter note.
  *
- * Writing gives a voice a part, lengths as fractions of an eighth note, overlays where notes of a part overlap, dynamics where the
- * velocity changes, and the recipe in a comment. What was written reads back with the same notes, lengths, programs, metres, keys and
+ * Writing gives a voice a part, lengths as fractions of an eighth note (thirds as tuplets), overlays where notes of a part overlap,
+ * dynamics where the velocity changes, and the recipe in a comment. What was written reads back with the same notes, lengths, programs, metres, keys and
  * tempos (whole numbers a minute are exact); velocities to the eight classes ppp to fff. */
 #ifndef OUTPUTS_ABC_H
 #define OUTPUTS_ABC_H

@@ -6,7 +6,8 @@
 Reading: the ABC tunes in music21's corpus; how many have, among the MIDI files of the folder, one with the same pitches and onsets.
 Reading, where abc2midi is installed: all of them, without what only abc2midi plays (R:, trills, chord symbols); of those that differ, how
 many are the same for abc2midi once |: is written where a section begins by ABC 2.1 (behind a double bar line).
-Writing: MIDI files turned into ABC by `tokens roundtrip`; music21 must find the same pitches, onsets and lengths in them.
+Writing: MIDI files turned into ABC by `tokens roundtrip`; music21 must find the same pitches, onsets and lengths in them, abc2midi the same
+pitches and onsets.
 """
 import glob, os, random, re, shutil, subprocess, sys, tempfile, warnings
 import music21
@@ -92,14 +93,17 @@ if shutil.which('abc2midi'):
         else: counts['other'] += 1
     print(f'reading all {sum(counts.values())} tunes of the corpus, abc2midi beside: {counts}')
 # ---- writing ----
-files = sorted(glob.glob(folder + '/**/*.mid', recursive=True)); r.shuffle(files); same = different = overlays = 0
+files = sorted(glob.glob(folder + '/**/*.mid', recursive=True)); r.shuffle(files); same = different = overlays = heard = 0
 for f in files:
     if same + different == tunes: break
     if os.path.getsize(f) > 8000: continue
     out = os.path.join(work, 'out.abc'); back = os.path.join(work, 'out.mid')
     for x in (out, back): subprocess.run([program, 'tokens', 'roundtrip', f, '-o', x, '--overwrite'], check=True, capture_output=True)
     want = notes(back); assert notes(out) == want, f
-    if ' & ' in open(out).read(): overlays += 1; continue
+    abc = open(out).read().replace('X:1\n', 'X:1\n%%MIDI chordattack 0\n', 1); play = shutil.which('abc2midi') and played(abc)
+    if play and shape(play) == shape(want): heard += 1
+    elif play is not None: print(f, 'abc2midi: other notes')
+    if ' & ' in abc: overlays += 1; continue
     try: score = music21.converter.parse(out, format='abc')
     except Exception as e: different += 1; print(f, 'music21:', type(e).__name__, e); continue
     got = []
@@ -108,4 +112,4 @@ for f in files:
             got += [(round(n.offset * 24), p.midi, round(n.duration.quarterLength * 24)) for p in n.pitches]
     if sorted(got) == want: same += 1
     else: different += 1; print(f, [x for x in want if x not in got][:3], [x for x in got if x not in want][:3])
-print(f'writing: {same} of {same + different} tunes the same for music21; {overlays} more have overlays, which it does not read')
+print(f'writing: {same} of {same + different} tunes the same for music21; {overlays} more have overlays, which it does not read; {heard} of all for abc2midi')
