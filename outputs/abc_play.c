@@ -93,6 +93,7 @@ static bool set_metre(struct player *p, const char *text, struct error *error)
     p->set.bar_length = (int64_t)WHOLE * numerator / denominator;
     p->set.compound = denominator >= 8 && numerator % 3 == 0;
     p->set.numerator = numerator, p->set.denominator = denominator;
+    if (p->time == p->first_bar) p->first_bar = 0;      /* a bar cut short by a change is no up-beat */
     return score_add_metre(p->score, p->time, numerator, denominator, error);
 }
 

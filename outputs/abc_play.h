@@ -22,7 +22,8 @@ struct abc_play {
 /* Set what a field K: or V: says of shifts; leave the others. */
 void abc_play_shifts(const char *field, int *shift);
 
-/* Play the text of a voice. *first_bar: where its first bar line stands, -1 without; *bar: how long the metre makes a bar, 0 when free. */
+/* Play the text of a voice. *first_bar: where its first bar line stands, -1 without, 0 where the metre changes there; *bar: how long the
+ * metre makes a bar, 0 when free. */
 bool abc_play(const struct abc_play *play, const struct bytes *text, int64_t *first_bar, int64_t *bar, struct error *error);
 
 #endif

@@ -58,6 +58,7 @@ static const struct { const char *body, *notes; } BODIES[] = {
     {"Z2|C8|", "60@16+8"},
     {"[K:D middle=c]CF[K:D ^a _b]AB[K:D =c=f]CF[K:^f^c]FC|", "61@0+1 66@1+1 70@2+1 70@3+1 60@4+1 65@5+1 66@6+1 61@7+1"},
     {"[M:FREI6/8]C8|D8|", "60@0+8 62@8+8"},
+    {"C2|[M:3/4]E6|", "60@0+2 64@2+6"},
     {"C8|[M:3/4][L:1/4]C2D|[K:G]F3|", "60@0+8 60@8+4 62@12+2 66@14+6"},
 };
 
@@ -268,7 +269,7 @@ static void check_same(const struct score *a, const struct score *b)
     for (size_t i = 0; i < a->tempos; i++) ck_assert(a->tempo[i].tick * x == b->tempo[i].tick * y && a->tempo[i].us_per_quarter == b->tempo[i].us_per_quarter);
 }
 
-/* Parts with chords and overlaps, no pitch twice at a time; metres change at bar lines, keys and tempos anywhere. */
+/* Parts with chords and overlaps, no pitch twice at a time; the metre changes once, keys and tempos anywhere. */
 static struct score random_score(uint64_t seed)
 {
     static const uint8_t loud[] = {16, 32, 48, 64, 80, 96, 112, 127};
@@ -278,7 +279,8 @@ static struct score random_score(uint64_t seed)
 #define R(n) ((int)random_below(seed, 1, k++, (uint64_t)(n)))
     int numerator = 2 + R(5), parts = 1 + R(3), bars = 2 + R(6), sharps = R(15) - 7;
     score_add_metre(&s, 0, numerator, 4, &error), score_add_key(&s, 0, sharps, sharps % 2 == 0, &error), score_add_tempo(&s, 0, 60000000u / (unsigned)(50 + R(150)), &error);
-    if (R(2)) score_add_metre(&s, 480 * numerator, numerator + 1, 8, &error), score_add_key(&s, 480 * numerator, R(15) - 7, false, &error);
+    int change = 480 * (numerator - R(2));              /* at the first bar's end, or before it */
+    if (R(2)) score_add_metre(&s, change, numerator + 1, 8, &error), score_add_key(&s, change, R(15) - 7, false, &error);
     for (int i = R(6); i-- > 0;) {
         int64_t tick = 40 * (1 + R(12 * numerator * bars));
         if (i % 2 == 0) score_add_key(&s, tick, R(15) - 7, false, &error);
