@@ -148,7 +148,7 @@ static void undo_mail(char *line)
 {
     char *to = line;
     for (; *line != '\0'; line++) {
-        bool equals = strncmp(line, "=3D", 3) == 0, blank = strncmp(line, "=20", 3) == 0;
+        bool equals = strncmp(line, "=3D", 3) == 0, blank = strcmp(line, "=20") == 0;
         if (*line != '=' || (line[1] != '\0' && !equals && !blank)) *to++ = *line;
         else if (equals || blank) *to++ = equals ? '=' : ' ', line += 2;
     }

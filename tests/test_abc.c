@@ -233,6 +233,19 @@ START_TEST(repeats_take_back_what_fields_set)
 }
 END_TEST
 
+START_TEST(tempos_of_fields_and_lines_are_read)
+{
+    static const char text[] = "X:1\nQ:1/4=20\nK:C\nC[Q:1/4=200]C[Q:1/2=20]C[Q:3/8=60]C|=20\nQ:1/4=3000\nC";
+    static const uint32_t us[] = {3000000, 300000, 1500000, 666667, 20000};
+    struct score s;
+    struct error error = {0};
+    ck_assert_msg(abc_read(text, sizeof text - 1, &s, &error), "%s", error.text);
+    ck_assert(s.notes == 5 && s.tempos == 5);
+    for (size_t i = 0; i < 5; i++) ck_assert(s.tempo[i].us_per_quarter == us[i]);
+    score_free(&s);
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -409,6 +422,7 @@ int main(void)
     tcase_add_test(all, clefs_octaves_and_transpositions_move_notes);
     tcase_add_test(all, parts_are_played_in_order);
     tcase_add_test(all, repeats_take_back_what_fields_set);
+    tcase_add_test(all, tempos_of_fields_and_lines_are_read);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
