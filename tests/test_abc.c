@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/random.h"
+#include "modalities/modality.h"
 #include "outputs/abc.h"
 #include "outputs/midi.h"
 #include "tests/suite.h"
@@ -246,6 +247,22 @@ START_TEST(tempos_of_fields_and_lines_are_read)
 }
 END_TEST
 
+START_TEST(files_of_music_choose_their_reader)
+{
+    static const struct { const char *data; size_t n; const char *message; } files[] = {
+        {"T:no X:\nK:C\nC", 13, NULL}, {"\xef\xbb\xbfX:1\nK:C\nC", 12, NULL}, {"X:1\nM:x\nK:C\nC", 13, "ABC: "}, {"hello", 5, "a line K:"}, {"hello\0", 6, "MIDI: "}, {"MThd", 4, "MIDI: "}, {"", 0, "MIDI: "},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct piece piece = {.kind = MODALITY_MUSIC};
+        struct error error = {0};
+        bool ok = modality_music.read(files[i].data, files[i].n, &piece, &error);
+        ck_assert_msg(ok == (files[i].message == NULL) && (ok || strstr(error.text, files[i].message) != NULL), "%s: %s", files[i].data, error.text);
+        ck_assert_uint_eq(piece.score.notes, ok);
+        piece_free(&piece);
+    }
+}
+END_TEST
+
 START_TEST(bad_tunes_are_refused)
 {
     static const struct { const char *text, *message; } wrong[] = {
@@ -423,6 +440,7 @@ int main(void)
     tcase_add_test(all, parts_are_played_in_order);
     tcase_add_test(all, repeats_take_back_what_fields_set);
     tcase_add_test(all, tempos_of_fields_and_lines_are_read);
+    tcase_add_test(all, files_of_music_choose_their_reader);
     tcase_add_test(all, directives_give_instruments);
     tcase_add_test(all, bad_tunes_are_refused);
     tcase_add_test(all, random_scores_come_back);
