@@ -13,7 +13,9 @@
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
     bool midi = n >= 4 && (memcmp(data, "MThd", 4) == 0 || memcmp(data, "RIFF", 4) == 0);
-    if (!midi && abc_is(data, n) ? !abc_read(data, n, &out->score, error) : !midi_read(data, n, &out->score, error)) return false;
+    bool text = !midi && n > 0 && memchr(data, 0, n) == NULL;
+    if (text && !abc_is(data, n)) return error_set(error, ERROR_INPUT, "music: neither MThd, as MIDI files begin, nor a line K:, as tunes in ABC have; one of them is wanted");
+    if (text ? !abc_read(data, n, &out->score, error) : !midi_read(data, n, &out->score, error)) return false;
     return out->score.recipe == NULL || bytes_append_text(&out->recipe, out->score.recipe, error);
 }
 

@@ -1,472 +1,33 @@
-/* Reading ABC; see abc.h. First the lines are sorted into the text of each voice, fields in the body becoming inline fields; then each
- * voice is played from left to right, jumping at repeats. */
+/* Reading ABC; see abc.h. The lines are sorted into the text of each voice, fields in the body becoming inline fields; then each voice is
+ * played (abc_play.c). */
 #include "outputs/abc.h"
 #include "core/mem.h"
+#include "outputs/abc_play.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { WHOLE = 4 * ABC_QUARTER, VOICES_MOST = 64, TIES = 4, NOTES_MOST = 1 << 20, JUMPS_MOST = 4096, TICK_MOST = INT32_MAX / 2 };
+enum { VOICES_MOST = 64, ORDER_MOST = 128, ORDERED_MOST = 1 << 20 };
 
-struct voice { char id[32]; struct bytes text; int program; bool drums; char name[64]; };
+struct voice { char id[32], name[64]; struct bytes text; int program, channel, shift[ABC_PLAY_SHIFTS]; };     /* program -1, channel 0: nothing said */
 
 struct abc {
     struct score *score;
-    struct voice voice[VOICES_MOST];
+    struct voice voice[VOICES_MOST], common;           /* common: what directives say before any voice */
     int voices, now;
-    char metre[32], unit[32], tempo[80], key[80];      /* of the header */
-    bool body;
+    char metre[32], unit[32], tempo[80], key[80], order[80];               /* of the header; order: P: */
+    char part;                                         /* P: of the body, 0: none yet */
+    unsigned parts;                                    /* those seen: a bit for each letter */
+    bool body, no_bars, over;                          /* over: behind the blank line that ends the tune */
 };
 
-/* One voice being played. */
-struct player {
-    struct abc *abc;
-    const char *text;
-    size_t at, n;
-    int part;
-    int64_t time, bar, unit;                           /* ticks: now, where the bar started, L: */
-    int64_t bar_length;                                /* by the metre; 0: free */
-    int64_t first_bar;                                 /* length of what stood before the first bar line, -1: not known yet */
-    bool compound;
-    int signature[7], accidental[7];                   /* by letter A … G; accidental 99: none in this bar */
-    int tie[128][TIES];                                /* notes that go on, -1: none; several in overlays */
-    int tuplet_left, tuplet_p, tuplet_q;
-    int next_up, next_down;                            /* broken rhythm: the next note's factor */
-    size_t group[128], groups;                         /* the notes of the last chord */
-    int64_t group_length;
-    uint8_t velocity;
-    size_t start;                                      /* of the repeat */
-    int pass, jumps;
-};
-
-static bool bad(const struct player *p, const char *found, const char *wanted, struct error *error)
+static void new_voice(struct voice *v)
 {
-    char near[24];
-    size_t n = p->n - p->at < 16 ? p->n - p->at : 16;
-    snprintf(near, sizeof near, "%.*s", (int)n, p->text + p->at);
-    for (char *c = near; *c != '\0'; c++)
-        if ((unsigned char)*c < 32 || (unsigned char)*c > 126) *c = ' ';
-    return error_set(error, ERROR_INPUT, "ABC: voice %d near '%s': %s; %s is wanted", p->part + 1, near, found, wanted);
+    v->program = -1;
+    for (int k = 0; k < ABC_PLAY_SHIFTS; k++) v->shift[k] = ABC_PLAY_UNSAID;
 }
-
-/* ---- fields ---- */
-
-static bool read_fraction(const char *text, int *numerator, int *denominator)
-{
-    return sscanf(text, "%d/%d", numerator, denominator) == 2 && *numerator > 0 && *denominator > 0 && *numerator < 256 && *denominator <= 512;
-}
-
-static bool set_metre(struct player *p, const char *text, struct error *error)
-{
-    int numerator = 0, denominator = 0;
-    if (strncmp(text, "C|", 2) == 0) numerator = denominator = 2;
-    else if (text[0] == 'C') numerator = denominator = 4;
-    else if (strncasecmp(text, "none", 4) == 0 || text[0] == '\0') {
-        p->bar_length = 0;
-        return true;
-    } else {
-        int sum = 0, term, used;                       /* "2+3/8", "(2+3)/8" */
-        const char *at = text;
-        while (*at == '(' || *at == ')' || *at == '+' || *at == ' ') at++;
-        while (sscanf(at, "%3d%n", &term, &used) == 1 && term > 0 && sum < 256) {
-            sum += term, at += used;
-            while (*at == '(' || *at == ')' || *at == '+' || *at == ' ') at++;
-        }
-        if (*at != '/' || sscanf(at + 1, "%3d", &denominator) != 1) return bad(p, "a metre that is none", "one as 6/8", error);
-        numerator = sum;
-    }
-    bool power = denominator > 0 && denominator <= 64 && (denominator & (denominator - 1)) == 0;
-    if (numerator < 1 || numerator > 255 || !power) return bad(p, "a metre out of range", "1 to 255 over 1, 2, 4, … 64", error);
-    p->bar_length = (int64_t)WHOLE * numerator / denominator;
-    p->compound = denominator >= 8 && numerator % 3 == 0;
-    return score_add_metre(p->abc->score, p->time, numerator, denominator, error);
-}
-
-static bool set_tempo(struct player *p, const char *text, struct error *error)
-{
-    int numerator = 1, denominator = 4;
-    double beats = 0;
-    const char *quote = text[0] == '"' ? strchr(text + 1, '"') : NULL, *at = quote != NULL ? quote + 1 : text, *equals = strchr(at, '=');
-    at += strspn(at, " ");
-    if (equals != NULL && !read_fraction(at, &numerator, &denominator)) numerator = 1, denominator = 4;
-    beats = strtod(equals != NULL ? equals + 1 : at, NULL);
-    double quarters = beats * 4 * numerator / denominator;
-    if (quarters < 4 || quarters > 4000) return true;   /* words alone */
-    return score_add_tempo(p->abc->score, p->time, (uint32_t)(60e6 / quarters + 0.5), error);
-}
-
-static const struct { const char *name; int fifths; bool minor; } modes[] = {
-    {"maj", 0, false}, {"min", -3, true}, {"mix", -1, false}, {"dor", -2, true}, {"phr", -4, true}, {"lyd", 1, false}, {"loc", -5, true}, {"ion", 0, false}, {"aeo", -3, true}, {"m", -3, true},
-};
-
-/* "^f _b =c" behind a key */
-static void set_explicit(struct player *p, const char *at)
-{
-    for (; *at != '\0'; at++) {
-        int sign = *at == '^' ? 1 : *at == '_' ? -1 : *at == '=' ? 0 : 9, letter = tolower((unsigned char)at[sign == 9 ? 0 : 1]);
-        if (sign != 9 && letter >= 'a' && letter <= 'g' && !isalnum((unsigned char)at[2])) p->signature[letter - 'a'] = sign;
-    }
-}
-
-static bool set_key(struct player *p, const char *text, struct error *error)
-{
-    static const int steps[] = {3, 5, 0, 2, 4, -1, 1}, order[] = {5, 2, 6, 3, 0, 4, 1};       /* fifths of A … G; letters F C G D A E B */
-    int fifths = 0;
-    bool minor = false;
-    const char *at = text;
-    if (*at >= 'A' && *at <= 'G') {
-        fifths = steps[*at++ - 'A'];
-        if (*at == '#') fifths += 7, at++;
-        else if (*at == 'b') fifths -= 7, at++;
-        at += strspn(at, " ");
-        for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
-            size_t n = strlen(modes[m].name);
-            if (strncasecmp(at, modes[m].name, n) != 0 || (n == 1 && isalpha((unsigned char)at[1]))) continue;
-            fifths += modes[m].fifths, minor = modes[m].minor;
-            break;
-        }
-    } else if (strncasecmp(at, "none", 4) == 0) {
-        memset(p->signature, 0, sizeof p->signature);
-        set_explicit(p, at + 4);
-        return true;
-    } else if (strncasecmp(at, "HP", 2) == 0) fifths = 2;
-    else if (*at != '\0' && strchr("^_=ecmst", *at) == NULL) return bad(p, "a key that is none", "one as K:D minor", error);
-    else if (*at == '\0' || strchr("cmst", *at) != NULL) return true;      /* a clef alone */
-    if (fifths < -7 || fifths > 7) return bad(p, "a key of more than 7 sharps or flats", "at most 7", error);
-    memset(p->signature, 0, sizeof p->signature);
-    for (int i = 0; i < fifths; i++) p->signature[order[i]] = 1;
-    for (int i = 0; i < -fifths; i++) p->signature[order[6 - i]] = -1;
-    set_explicit(p, at);
-    return score_add_key(p->abc->score, p->time, fifths, minor, error);
-}
-
-static bool set_unit(struct player *p, const char *text, struct error *error)
-{
-    int numerator, denominator;
-    if (!read_fraction(text, &numerator, &denominator) || WHOLE % denominator != 0) return bad(p, "a unit of length that is none", "L:1/8", error);
-    p->unit = (int64_t)WHOLE * numerator / denominator;
-    return true;
-}
-
-static bool set_field(struct player *p, char kind, const char *text, struct error *error)
-{
-    switch (kind) {
-    case 'M': return set_metre(p, text, error);
-    case 'K': return set_key(p, text, error);
-    case 'L': return set_unit(p, text, error);
-    case 'Q': return set_tempo(p, text, error);
-    default: return true;
-    }
-}
-
-/* ---- notes ---- */
-
-/* "3/2", "/", "//", "2" behind a note, as a share of `unit`; false when it is no whole number of ticks. */
-static bool read_length(struct player *p, int64_t unit, int64_t *out, struct error *error)
-{
-    int64_t numerator = 1, denominator = 1;
-    char *end;
-    if (isdigit((unsigned char)p->text[p->at])) numerator = strtol(p->text + p->at, &end, 10), p->at = (size_t)(end - p->text);
-    while (p->at < p->n && p->text[p->at] == '/') {
-        p->at++;
-        if (isdigit((unsigned char)p->text[p->at])) denominator *= strtol(p->text + p->at, &end, 10), p->at = (size_t)(end - p->text);
-        else denominator *= 2;
-        if (denominator < 1 || denominator > 100000) return bad(p, "a length divided by nothing, or by far too much", "a length as 3/2", error);
-    }
-    if (numerator < 1 || numerator > 10000) return bad(p, "a length out of range", "1 to 10000", error);
-    *out = (unit * numerator + denominator / 2) / denominator;
-    if (*out < 1) *out = 1;
-    return true;
-}
-
-/* The factors of tuplets and broken rhythms on a length. */
-static int64_t stretched(struct player *p, int64_t length)
-{
-    if (p->tuplet_left > 0) length = (length * p->tuplet_q + p->tuplet_p / 2) / p->tuplet_p, p->tuplet_left--;
-    if (p->next_down > 1) length = length * p->next_up / p->next_down, p->next_up = p->next_down = 1;
-    return length < 1 ? 1 : length;
-}
-
-static bool add_note(struct player *p, int pitch, int64_t length, bool tied, struct error *error)
-{
-    struct score *s = p->abc->score;
-    if (s->notes >= NOTES_MOST || p->time > TICK_MOST) return error_set(error, ERROR_INPUT, "ABC: too much music; less than 2^20 notes and 50,000 bars are wanted");
-    int before = -1, *ties = p->tie[pitch];
-    size_t index = s->notes;
-    for (int k = 0; k < TIES && before < 0; k++)
-        if (ties[k] >= 0 && s->note[ties[k]].onset + s->note[ties[k]].length == p->time) before = ties[k], ties[k] = -1;
-    if (before >= 0) index = (size_t)before, s->note[before].length += length;
-    else if (!score_add_note(s, (struct score_note){p->time, length, (uint16_t)p->part, (uint8_t)pitch, p->velocity}, error)) return false;
-    if (tied) {
-        memmove(ties + 1, ties, (TIES - 1) * sizeof *ties);
-        ties[0] = (int)index;
-    }
-    if (p->groups < 128) p->group[p->groups++] = index;
-    return true;
-}
-
-/* Accidental, letter and octave: the pitch. */
-static bool read_pitch(struct player *p, int *pitch, struct error *error)
-{
-    static const int tones[] = {9, 11, 0, 2, 4, 5, 7};
-    int sign = 99;
-    while (p->text[p->at] == '^' || p->text[p->at] == '_' || p->text[p->at] == '=') {
-        int move = p->text[p->at] == '^' ? 1 : p->text[p->at] == '_' ? -1 : 0;
-        sign = (sign == 99 ? 0 : sign) + move;
-        p->at++;
-    }
-    int c = (unsigned char)p->text[p->at], letter = toupper(c) - 'A';
-    if (letter < 0 || letter > 6) return bad(p, "an accidental without a note", "a letter from A to G", error);
-    p->at++;
-    int octave = islower(c) ? 6 : 5;
-    for (; p->text[p->at] == '\'' || p->text[p->at] == ','; p->at++) octave += p->text[p->at] == '\'' ? 1 : -1;
-    if (sign != 99) p->accidental[letter] = sign;
-    else sign = p->accidental[letter] != 99 ? p->accidental[letter] : p->signature[letter];
-    *pitch = 12 * octave + tones[letter] + sign;
-    return (*pitch >= 0 && *pitch <= 127) || bad(p, "a pitch out of range", "one of MIDI's 128", error);
-}
-
-static bool take_tie(struct player *p)
-{
-    while (p->text[p->at] == ')') p->at++;
-    if (p->text[p->at] != '-') return false;
-    p->at++;
-    return true;
-}
-
-static bool read_note(struct player *p, struct error *error)
-{
-    int pitch;
-    int64_t length;
-    if (!read_pitch(p, &pitch, error) || !read_length(p, p->unit, &length, error)) return false;
-    length = stretched(p, length);
-    p->groups = 0, p->group_length = length;
-    if (!add_note(p, pitch, length, take_tie(p), error)) return false;
-    p->time += length;
-    return true;
-}
-
-static bool is_note(char c) { return c != '\0' && strchr("ABCDEFGabcdefg^_=", c) != NULL; }
-
-/* "[ce-g]2": the first note's length counts for the time. */
-static bool read_chord(struct player *p, struct error *error)
-{
-    struct { int pitch; int64_t length; bool tied; } notes[32];
-    int n = 0;
-    for (p->at++; p->at < p->n && p->text[p->at] != ']';) {
-        if (!is_note(p->text[p->at])) {                /* decorations in a chord */
-            if (p->text[p->at] == '\n') return bad(p, "a chord without its end", "]", error);
-            p->at++;
-        } else if (n == 32) return bad(p, "a chord of more than 32 notes", "fewer", error);
-        else {
-            if (!read_pitch(p, &notes[n].pitch, error) || !read_length(p, p->unit, &notes[n].length, error)) return false;
-            notes[n++].tied = take_tie(p);
-        }
-    }
-    if (p->at >= p->n) return bad(p, "a chord without its end", "]", error);
-    p->at++;
-    int64_t factor, time = 0;
-    if (!read_length(p, ABC_QUARTER, &factor, error)) return false;
-    bool tied = take_tie(p);
-    p->groups = 0;
-    int left = p->tuplet_left, up = p->next_up, down = p->next_down;
-    for (int i = 0; i < n; i++) {
-        p->tuplet_left = left, p->next_up = up, p->next_down = down;       /* for all notes of the chord alike */
-        int64_t length = stretched(p, (notes[i].length * factor + ABC_QUARTER / 2) / ABC_QUARTER);
-        if (i == 0) time = length;
-        if (!add_note(p, notes[i].pitch, length, tied || notes[i].tied, error)) return false;
-    }
-    p->time += time, p->group_length = time;
-    return true;
-}
-
-static bool read_rest(struct player *p, struct error *error)
-{
-    bool bars = isupper((unsigned char)p->text[p->at++]);
-    int64_t length;
-    if (!read_length(p, bars && p->bar_length > 0 ? p->bar_length : p->unit, &length, error)) return false;
-    if (!bars) length = stretched(p, length);
-    p->time += length;
-    p->groups = 0, p->group_length = length;
-    if (p->time > TICK_MOST) return error_set(error, ERROR_INPUT, "ABC: too much music; less than 50,000 bars are wanted");
-    return true;
-}
-
-/* "a>b": three quarters and one; ">>" seven eighths and one. */
-static void broken(struct player *p)
-{
-    char sign = p->text[p->at];
-    int k = 0;
-    while (p->text[p->at] == sign) p->at++, k++;
-    int whole = 1 << (k > 3 ? 3 : k), more = 2 * whole - 1;      /* over `whole`: the longer; 1 over `whole`: the shorter */
-    int up = sign == '>' ? more : 1;
-    int64_t was = p->group_length, now = was * up / whole;
-    for (size_t i = 0; i < p->groups; i++) {
-        int64_t *length = &p->abc->score->note[p->group[i]].length;
-        if (*length + now - was >= 1) *length += now - was;
-    }
-    p->time += now - was;
-    p->next_up = sign == '>' ? 1 : more, p->next_down = whole;
-}
-
-static void tuplet(struct player *p)
-{
-    static const int usual[10] = {1, 1, 3, 2, 3, 0, 2, 0, 3, 0};
-    int n = p->text[p->at + 1] - '0', q = usual[n] > 0 ? usual[n] : p->compound ? 3 : 2, r = n;
-    p->at += 2;
-    if (p->text[p->at] == ':') {
-        p->at++;
-        if (isdigit((unsigned char)p->text[p->at])) q = p->text[p->at++] - '0';
-        if (p->text[p->at] == ':') {
-            p->at++;
-            if (isdigit((unsigned char)p->text[p->at])) r = p->text[p->at++] - '0';
-        }
-    }
-    p->tuplet_p = n < 1 ? 1 : n, p->tuplet_q = q < 1 ? 1 : q, p->tuplet_left = r;
-}
-
-/* ---- bar lines and repeats ---- */
-
-static void new_bar(struct player *p)
-{
-    if (p->first_bar < 0 && p->time > p->bar) p->first_bar = p->time;
-    p->bar = p->time;
-    for (int i = 0; i < 7; i++) p->accidental[i] = 99;
-}
-
-/* Does the ending at this place ("1", "1,3", "2-4") belong to a pass? *end: behind its numbers. */
-static bool ending_has(const struct player *p, size_t at, int pass, size_t *end)
-{
-    bool has = false;
-    while (isdigit((unsigned char)p->text[at])) {
-        int from = p->text[at++] - '0', to = from;
-        if (p->text[at] == '-' && isdigit((unsigned char)p->text[at + 1])) to = p->text[at + 1] - '0', at += 2;
-        has = has || (pass >= from && pass <= to);
-        if (p->text[at] == ',' && isdigit((unsigned char)p->text[at + 1])) at++;
-    }
-    *end = at;
-    return has;
-}
-
-/* Where an ending's number stands at or behind blanks and a '['; 0 when there is none. */
-static size_t ending_at(const struct player *p, size_t at)
-{
-    while (p->text[at] == ' ' || p->text[at] == '\n') at++;
-    if (p->text[at] == '[') at++;
-    return isdigit((unsigned char)p->text[at]) ? at : 0;
-}
-
-/* An ending that is not of this pass: go on behind its repeat sign or at the next ending. */
-static void skip_ending(struct player *p)
-{
-    while (p->at < p->n) {
-        const char *t = p->text + p->at;
-        if (t[0] == ':' && (t[1] == '|' || t[1] == ':')) {
-            while (p->at < p->n && strchr(":|]", p->text[p->at]) != NULL) p->at++;
-            return;
-        }
-        if ((t[0] == '|' || t[0] == '[') && isdigit((unsigned char)t[1])) return;
-        if ((t[0] == '|' && (t[1] == '|' || t[1] == ']')) ) return;
-        p->at++;
-    }
-}
-
-/* The sign is read; decide where to go on. */
-static bool bar_line(struct player *p, struct error *error)
-{
-    size_t from = p->at, end;
-    while (p->at < p->n && strchr("|:]", p->text[p->at]) != NULL) p->at++;
-    if (p->at == from && p->text[p->at] == '[') p->at++;          /* "[|" or "[1" */
-    while (p->at < p->n && p->text[from] == '[' && strchr("|:]", p->text[p->at]) != NULL) p->at++;
-    size_t n = p->at - from;
-    bool back = p->text[from] == ':', open = n > 1 && p->text[p->at - 1] == ':';
-    new_bar(p);
-    if (back) {
-        size_t next = ending_at(p, p->at);
-        if (p->start <= from && (p->pass == 1 || (next > 0 && ending_has(p, next, p->pass + 1, &end)))) {
-            if (++p->jumps > JUMPS_MOST) return bad(p, "too many repeats", "at most 4096", error);
-            p->pass++, p->at = p->start;
-            return true;
-        }
-        if (next == 0) p->pass = 1, p->start = p->at;
-    }
-    if (open && p->start != p->at) p->pass = 1, p->start = p->at;
-    if (isdigit((unsigned char)p->text[p->at])) {
-        bool plays = ending_has(p, p->at, p->pass, &end);
-        p->at = end;
-        if (!plays) skip_ending(p);
-    }
-    return true;
-}
-
-/* ---- the rest of the body ---- */
-
-static bool inline_field(struct player *p, struct error *error)
-{
-    char text[80];
-    const char *close = memchr(p->text + p->at, ']', p->n - p->at);
-    if (close == NULL) return bad(p, "an inline field without its end", "]", error);
-    size_t n = (size_t)(close - p->text) - p->at - 3;
-    char kind = p->text[p->at + 1];
-    snprintf(text, sizeof text, "%.*s", (int)(n < 79 ? n : 79), p->text + p->at + 3);
-    p->at = (size_t)(close - p->text) + 1;
-    return set_field(p, kind, text + strspn(text, " "), error);
-}
-
-static void decoration(struct player *p, char end)
-{
-    static const char *const dynamics[] = {"ppp", "pp", "p", "mp", "mf", "f", "ff", "fff"};
-    static const uint8_t velocities[] = {16, 32, 48, 64, 80, 96, 112, 127};
-    const char *from = p->text + p->at + 1, *close = memchr(from, end, p->n - p->at - 1), *line = memchr(from, '\n', p->n - p->at - 1);
-    if (close == NULL || (line != NULL && line < close)) {
-        p->at++;
-        return;
-    }
-    for (size_t i = 0; i < 8; i++)
-        if (strlen(dynamics[i]) == (size_t)(close - from) && strncmp(from, dynamics[i], (size_t)(close - from)) == 0) p->velocity = velocities[i];
-    p->at = (size_t)(close - p->text) + 1;
-}
-
-static bool play_sign(struct player *p, struct error *error)
-{
-    char c = p->text[p->at], next = p->text[p->at + 1];
-    if (is_note(c)) return read_note(p, error);
-    if (c == '[' && (next == '|' || isdigit((unsigned char)next))) return bar_line(p, error);
-    if (c == '[' && isalpha((unsigned char)next) && p->text[p->at + 2] == ':') return inline_field(p, error);
-    if (c == '[') return read_chord(p, error);
-    if (c == '|' || c == ':') return bar_line(p, error);
-    if (c == 'z' || c == 'x' || c == 'Z' || c == 'X') return read_rest(p, error);
-    if (c == '(' && isdigit((unsigned char)next)) tuplet(p);
-    else if (c == '>' || c == '<') broken(p);
-    else if (c == '!' || c == '+' || c == '"') decoration(p, c);
-    else if (c == '{') decoration(p, '}');
-    else {
-        if (c == '&') p->time = p->bar, p->groups = 0, p->group_length = 0;
-        p->at++;                                       /* blanks, slurs, single-letter decorations */
-    }
-    return true;
-}
-
-static bool play(struct abc *abc, int index, int64_t *first_bar, int64_t *bar_length, struct error *error)
-{
-    struct voice *v = &abc->voice[index];
-    struct player p = {.abc = abc, .text = bytes_text(&v->text), .n = v->text.n, .part = index, .first_bar = -1, .velocity = 80, .pass = 1, .next_up = 1, .next_down = 1};
-    memset(p.tie, 0xff, sizeof p.tie);
-    for (int i = 0; i < 7; i++) p.accidental[i] = 99;
-    if (!set_metre(&p, abc->metre, error) || !set_key(&p, abc->key, error) || (abc->tempo[0] != '\0' && !set_tempo(&p, abc->tempo, error))) return false;
-    p.unit = p.bar_length == 0 || 4 * p.bar_length >= 3 * WHOLE ? WHOLE / 8 : WHOLE / 16;
-    if (abc->unit[0] != '\0' && !set_unit(&p, abc->unit, error)) return false;
-    *bar_length = p.bar_length;
-    while (p.at < p.n)
-        if (!play_sign(&p, error)) return false;
-    *first_bar = p.first_bar;
-    return true;
-}
-
-/* ---- lines ---- */
 
 static int find_voice(struct abc *abc, const char *text, struct error *error)
 {
@@ -477,21 +38,26 @@ static int find_voice(struct abc *abc, const char *text, struct error *error)
     while (v < abc->voices && strcmp(abc->voice[v].id, id) != 0) v++;
     if (v == abc->voices) {
         if (v == VOICES_MOST) return error_set(error, ERROR_INPUT, "ABC: more than %d voices; fewer are wanted", VOICES_MOST), -1;
-        abc->voice[abc->voices++] = (struct voice){.program = -1};
+        new_voice(&abc->voice[abc->voices++]);
         memcpy(abc->voice[v].id, id, sizeof id);
+        if (abc->part != 0 && !bytes_printf(&abc->voice[v].text, error, "[P:%c]", abc->part)) return -1;
     }
+    abc_play_shifts(text + n, abc->voice[v].shift);
     const char *name = strstr(text, "name=\"");
     if (name != NULL && strchr(name + 6, '"') != NULL) snprintf(abc->voice[v].name, sizeof abc->voice[v].name, "%.*s", (int)(strcspn(name + 6, "\"") % 60), name + 6);
     return v;
 }
 
-static void directive(struct abc *abc, const char *line)
+/* abc2midi's directives, without the "%%" or "I:" before them. Those before any voice hold for all that say nothing else. */
+static void directive(struct abc *abc, const char *text)
 {
     int a = -1, b = -1;
-    struct voice *v = &abc->voice[abc->now];
-    if (sscanf(line, "%%%%MIDI program %d %d", &a, &b) == 2) a = b;
+    struct voice *v = abc->voices == 1 && abc->voice[0].text.n == 0 ? &abc->common : &abc->voice[abc->now];
+    if (sscanf(text, "MIDI program %d %d", &a, &b) == 2) a = b;
     if (a >= 0 && a < 128) v->program = a;
-    if (sscanf(line, "%%%%MIDI channel %d", &a) == 1 && strncmp(line, "%%MIDI channel", 14) == 0) v->drums = a == 10;
+    if (strncmp(text, "MIDI nobarlines", 15) == 0) abc->no_bars = true;
+    if (sscanf(text, "MIDI channel %d", &a) == 1) v->channel = a;
+    if (sscanf(text, "MIDI transpose %3d", &a) == 1 && abs(a) <= 96) v->shift[ABC_PLAY_TRANSPOSE] = a;
 }
 
 static bool read_recipe(struct abc *abc, const char *line, struct error *error)
@@ -499,19 +65,35 @@ static bool read_recipe(struct abc *abc, const char *line, struct error *error)
     return strncmp(line, "%%triptych {", 12) != 0 || score_set_recipe(abc->score, line + 11, error);
 }
 
+/* P: in the body is a mark in the text of all voices when it is the first of its letter, else (a voice after the other) in this one's. */
+static bool part_line(struct abc *abc, const char *text, struct error *error)
+{
+    bool ok = true;
+    if (!isupper((unsigned char)text[0]) || isalpha((unsigned char)text[1])) return true;
+    abc->part = text[0];
+    unsigned bit = 1u << (text[0] - 'A');
+    for (int v = 0; ok && v < abc->voices; v++)
+        if (v == abc->now || (abc->parts & bit) == 0) ok = bytes_printf(&abc->voice[v].text, error, "[P:%c]", abc->part);
+    abc->parts |= bit;
+    return ok;
+}
+
 /* A field line, of the header or of the body. */
 static bool field_line(struct abc *abc, const char *line, struct error *error)
 {
     const char *text = line + 2 + strspn(line + 2, " \t");
     struct voice *v = &abc->voice[abc->now];
-    struct { char kind; char *to; size_t size; } heads[] = {{'M', abc->metre, sizeof abc->metre}, {'L', abc->unit, sizeof abc->unit}, {'Q', abc->tempo, sizeof abc->tempo}, {'K', abc->key, sizeof abc->key}};
+    struct { char kind; char *to; size_t size; } heads[] = {{'M', abc->metre, sizeof abc->metre}, {'L', abc->unit, sizeof abc->unit}, {'Q', abc->tempo, sizeof abc->tempo},
+                                                             {'K', abc->key, sizeof abc->key}, {'P', abc->order, sizeof abc->order}};
     if (line[0] == 'T' && abc->score->title == NULL) return score_set_title(abc->score, text, error);
+    if (line[0] == 'I') directive(abc, text);
+    if (line[0] == 'P' && abc->body) return part_line(abc, text, error);
     if (line[0] == 'V') {
         int found = find_voice(abc, text, error);
         if (found < 0) return false;
         abc->now = found;
     }
-    for (size_t i = 0; !abc->body && i < 4; i++)
+    for (size_t i = 0; !abc->body && i < sizeof heads / sizeof *heads; i++)
         if (line[0] == heads[i].kind) snprintf(heads[i].to, heads[i].size, "%.*s", (int)heads[i].size - 1, text);
     if (!abc->body && line[0] == 'K') abc->body = true, abc->now = abc->voices > 1 ? 1 : 0;
     else if (abc->body && strchr("MLQK", line[0]) != NULL) return bytes_printf(&v->text, error, "[%c:%.75s]", line[0], text);
@@ -523,38 +105,82 @@ static bool music_line(struct abc *abc, const char *line, struct error *error)
     const char *inside;
     while ((inside = strstr(line, "[V:")) != NULL) {   /* voices within a line */
         if (!bytes_append(&abc->voice[abc->now].text, line, (size_t)(inside - line), error)) return false;
-        int found = find_voice(abc, inside + 3 + strspn(inside + 3, " "), error);
-        if (found < 0) return false;
-        abc->now = found;
+        char field[200];
         const char *close = strchr(inside, ']');
         if (close == NULL) return error_set(error, ERROR_INPUT, "ABC: an inline field without its end; ] is wanted");
+        snprintf(field, sizeof field, "%.*s", close - inside < 199 ? (int)(close - inside) - 3 : 196, inside + 3);
+        int found = find_voice(abc, field + strspn(field, " "), error);
+        if (found < 0) return false;
+        abc->now = found;
         line = close + 1;
     }
     struct voice *v = &abc->voice[abc->now];
     return bytes_append_text(&v->text, line, error) && bytes_append_byte(&v->text, '\n', error);
 }
 
+/* The UTF-8 mark that some editors put in front. */
+static size_t mark(const char *text, size_t n) { return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }
+
+static bool has_line(const char *text, size_t n, char field)
+{
+    for (size_t at = 0; at + 1 < n;) {
+        if (text[at] == field && text[at + 1] == ':') return true;
+        const char *end = memchr(text + at, '\n', n - at);
+        if (end == NULL) break;
+        at = (size_t)(end - text) + 1;
+    }
+    return false;
+}
+
+bool abc_is(const void *data, size_t n)
+{
+    size_t skip = mark(data, n);
+    return n > 0 && memchr(data, 0, n) == NULL && has_line((const char *)data + skip, n - skip, 'K');
+}
+
+static bool is_field(const struct abc *abc, const char *line)
+{
+    return isalpha((unsigned char)line[0]) && line[1] == ':' && !(strchr("ABCDEFGabcdefgz", line[0]) != NULL && (line[2] == '|' || line[2] == ':') && abc->body);
+}
+
+/* Old collections went through mail programs that wrote "=" as "=3D", a blank at a line's end as "=20", and "=" where they broke a line. */
+static void undo_mail(char *line)
+{
+    char *to = line;
+    for (; *line != '\0'; line++) {
+        bool equals = strncmp(line, "=3D", 3) == 0, blank = strcmp(line, "=20") == 0;
+        if (*line != '=' || (line[1] != '\0' && !equals && !blank)) *to++ = *line;
+        else if (equals || blank) *to++ = equals ? '=' : ' ', line += 2;
+    }
+    *to = '\0';
+}
+
 static bool one_line(struct abc *abc, char *line, bool *started, bool *ended, struct error *error)
 {
+    bool music = abc->body && abc->voice[abc->now].text.n > 0, field = is_field(abc, line);
+    if (field && line[0] == 'X') *ended = *started, *started = true;
+    if (music && line[strspn(line, " \t\r")] == '\0') abc->over = true;
+    else if (strncmp(line, "V:", 2) == 0 || strncmp(line, "[V:", 3) == 0) abc->over = false;       /* blank lines between voices are common */
+    if (abc->over || *ended) return true;
     if (strncmp(line, "%%", 2) == 0) {
-        directive(abc, line);
+        directive(abc, line + 2);
         return read_recipe(abc, line, error);
     }
     char *comment = strchr(line, '%');
     if (comment != NULL && (comment == line || comment[-1] != '\\')) *comment = '\0';
     size_t n = strlen(line);
     while (n > 0 && (isspace((unsigned char)line[n - 1]) || line[n - 1] == '\\')) line[--n] = '\0';
-    bool field = isalpha((unsigned char)line[0]) && line[1] == ':' && !(strchr("ABCDEFGabcdefgz", line[0]) != NULL && (line[2] == '|' || line[2] == ':') && abc->body);
-    if (field && line[0] == 'X') *ended = *started, *started = true;
-    if (!*started || *ended || n == 0) return true;
+    bool heading = field && strchr("LM", line[0]) != NULL;      /* holds for all tunes when it stands before the first */
+    if ((!*started && !heading) || n == 0) return true;
     if (field || strncmp(line, "+:", 2) == 0) return field_line(abc, line, error);
+    undo_mail(line);
     return !abc->body || music_line(abc, line, error);
 }
 
 static bool read_lines(struct abc *abc, const char *text, size_t n, struct error *error)
 {
     struct bytes line = {0};
-    bool started = false, ended = false, ok = true;
+    bool started = !has_line(text, n, 'X'), ended = false, ok = true;
     for (size_t at = 0, number = 1; ok && at < n && !ended; number++) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t length = end == NULL ? n - at : (size_t)(end - text) - at;
@@ -568,29 +194,123 @@ static bool read_lines(struct abc *abc, const char *text, size_t n, struct error
     return ok;
 }
 
-bool abc_is(const void *data, size_t n)
+/* ---- part orders ---- */
+
+/* "A2(BC)3.A" as a row of letters; false when it is no such order, or too long a one. */
+static bool unfold(const char **at, char *row, size_t *n, int depth)
 {
-    const char *text = data;
-    bool tune = false;
-    for (size_t at = 0; at + 2 < n;) {
-        if (text[at] == 'X' && text[at + 1] == ':') tune = true;
-        if (tune && text[at] == 'K' && text[at + 1] == ':') return true;
-        const char *end = memchr(text + at, '\n', n - at);
-        if (end == NULL) break;
-        at = (size_t)(end - text) + 1;
+    while (**at != '\0' && **at != ')') {
+        size_t from = *n;
+        char c = *(*at)++;
+        if (c == '.' || isspace((unsigned char)c)) continue;
+        if (c == '(') {
+            if (depth == 8 || !unfold(at, row, n, depth + 1) || **at != ')') return false;
+            ++*at;
+        } else if (isupper((unsigned char)c) && *n < ORDER_MOST) row[(*n)++] = c;
+        else return false;
+        size_t times = 1, size = *n - from;
+        if (isdigit((unsigned char)**at)) times = (size_t)(*(*at)++ - '0');
+        if (*n + size * times > ORDER_MOST) return false;
+        for (; times > 1; times--, *n += size) memcpy(row + *n, row + from, size);
+    }
+    return depth > 0 || **at == '\0';
+}
+
+/* Nothing but marks of parts? */
+static bool is_silent(const char *text)
+{
+    while (strncmp(text, "[P:", 3) == 0 && strchr(text, ']') != NULL) text = strchr(text, ']') + 1;
+    return *text == '\0';
+}
+
+static size_t next_mark(const char *text, size_t at)
+{
+    const char *mark = strstr(text + at, "[P:");
+    return mark != NULL ? (size_t)(mark - text) : at + strlen(text + at);
+}
+
+/* The first stretch with anything in it that is marked with a letter, up to the next mark. */
+static bool find_part(const char *text, char letter, size_t *from, size_t *to)
+{
+    for (size_t at = next_mark(text, 0); text[at] != '\0'; at = *to) {
+        *from = at + strcspn(text + at, "]");
+        if (text[*from] == ']') ++*from;
+        *to = next_mark(text, *from);
+        if (text[at + 3] == letter && *from + strspn(text + *from, " \n") < *to) return true;
     }
     return false;
+}
+
+/* The text of the last field of a kind before a place, or the header's. */
+static void field_before(const char *text, size_t place, char kind, const char *header, char *out, size_t size)
+{
+    snprintf(out, size, "%s", header);
+    for (size_t at = 0; at + 3 < place; at++)
+        if (text[at] == '[' && text[at + 1] == kind && text[at + 2] == ':') {
+            size_t n = strcspn(text + at + 3, "]");
+            snprintf(out, size, "%.*s", (int)(n < size ? n : size - 1), text + at + 3);
+        }
+}
+
+/* A voice's text in the order of its parts; each begins a section ("[p:") and with the fields that it was written under. */
+static bool order_voice(const struct abc *abc, const struct bytes *voice, const char *row, size_t n, struct bytes *out, struct error *error)
+{
+    const struct { char kind; const char *header; } fields[] = {{'M', abc->metre}, {'L', abc->unit}, {'Q', abc->tempo}, {'K', abc->key}};
+    const char *text = bytes_text(voice);
+    size_t from, to, end = next_mark(text, 0);
+    bool ok = bytes_append(out, text, end, error);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (!find_part(text, row[i], &from, &to)) continue;
+        if (out->n + to - from > ORDERED_MOST) return error_set(error, ERROR_INPUT, "ABC: P: makes too long a tune; fewer parts are wanted");
+        ok = bytes_printf(out, error, "[p:%c]", row[i]);
+        for (size_t k = 0; ok && k < sizeof fields / sizeof *fields; k++) {
+            char was[81], is[81];
+            field_before(text, end, fields[k].kind, fields[k].header, was, sizeof was);
+            field_before(text, from, fields[k].kind, fields[k].header, is, sizeof is);
+            if (strcmp(was, is) != 0 && is[0] != '\0') ok = bytes_printf(out, error, "[%c:%s]", fields[k].kind, is);
+        }
+        ok = ok && bytes_append(out, text + from, to - from, error);
+        end = to;
+    }
+    return ok;
+}
+
+/* Bring all voices into the order of the header's P:, if they have all its parts. */
+static bool order_parts(struct abc *abc, struct error *error)
+{
+    char row[ORDER_MOST];
+    const char *at = abc->order;
+    size_t n = 0, from, to;
+    bool ok = true;
+    if (!unfold(&at, row, &n, 0)) return true;
+    for (int v = 0; v < abc->voices; v++)
+        for (size_t i = 0; i < n; i++)
+            if (abc->voice[v].text.n > ORDERED_MOST || !find_part(bytes_text(&abc->voice[v].text), row[i], &from, &to)) return true;
+    for (int v = 0; ok && n > 0 && v < abc->voices; v++) {
+        struct bytes text = {0};
+        ok = order_voice(abc, &abc->voice[v].text, row, n, &text, error);
+        bytes_free(ok ? &abc->voice[v].text : &text);
+        if (ok) abc->voice[v].text = text;
+    }
+    return ok;
+}
+
+static bool play_voice(struct abc *abc, int v, int64_t *first_bar, int64_t *bar, struct error *error)
+{
+    const struct voice *voice = &abc->voice[v], *common = &abc->common;
+    struct abc_play play = {abc->score, v, abc->metre, abc->unit, abc->tempo, abc->key, abc->no_bars, {0}};
+    int program = voice->program >= 0 ? voice->program : common->program, channel = voice->channel != 0 ? voice->channel : common->channel;
+    for (int k = 0; k < ABC_PLAY_SHIFTS; k++) play.shift[k] = voice->shift[k] != ABC_PLAY_UNSAID ? voice->shift[k] : common->shift[k];
+    return score_add_part(abc->score, program < 0 ? 0 : program, channel == 10, voice->name, error) && abc_play(&play, &voice->text, first_bar, bar, error);
 }
 
 static bool finish(struct abc *abc, struct error *error)
 {
     struct score *s = abc->score;
-    int64_t shift = 0;
+    int64_t shift = 0, first = -1, bar = 0;
     bool ok = true;
     for (int v = 0; ok && v < abc->voices; v++) {
-        int64_t first, bar;
-        const struct voice *voice = &abc->voice[v];
-        ok = score_add_part(s, voice->program < 0 ? 0 : voice->program, voice->drums, voice->name, error) && play(abc, v, &first, &bar, error);
+        ok = play_voice(abc, v, &first, &bar, error);
         if (ok && v == 0 && first > 0 && first < bar) shift = bar - first;
     }
     if (ok && s->notes == 0) ok = error_set(error, ERROR_INPUT, "ABC: a tune without notes; at least one is wanted");
@@ -608,16 +328,17 @@ bool abc_read(const void *data, size_t n, struct score *out, struct error *error
     struct abc *abc = mem_alloc(1, sizeof *abc, error);
     if (abc == NULL) return false;
     abc->score = out, abc->voices = 1;
-    abc->voice[0] = (struct voice){.program = -1};
+    new_voice(&abc->voice[0]), new_voice(&abc->common);
     memcpy(abc->metre, "4/4", 4);
-    bool ok = abc_is(data, n) || error_set(error, ERROR_INPUT, "ABC: no lines X: and K:; a tune in ABC notation is wanted");
-    ok = ok && memchr(data, 0, n) == NULL ? true : ok && error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");
-    ok = ok && read_lines(abc, data, n, error);
-    if (ok && abc->voices > 1 && abc->voice[0].text.n == 0) {    /* all voices have names: the nameless one goes */
+    size_t skip = mark(data, n);
+    bool ok = n == 0 || memchr(data, 0, n) == NULL || error_set(error, ERROR_INPUT, "ABC: a NUL byte; text is wanted");
+    ok = ok && (abc_is(data, n) || error_set(error, ERROR_INPUT, "ABC: no line K:; a tune in ABC notation is wanted"));
+    ok = ok && read_lines(abc, (const char *)data + skip, n - skip, error);
+    if (ok && abc->voices > 1 && is_silent(bytes_text(&abc->voice[0].text))) {     /* all voices have names: the nameless one goes */
         bytes_free(&abc->voice[0].text);
         memmove(abc->voice, abc->voice + 1, (size_t)--abc->voices * sizeof *abc->voice);
     }
-    ok = ok && finish(abc, error);
+    ok = ok && order_parts(abc, error) && finish(abc, error);
     for (int v = 0; v < abc->voices; v++) bytes_free(&abc->voice[v].text);
     mem_free(abc);
     if (!ok) score_free(out);
