@@ -21,15 +21,13 @@ enum { FRAMES_MOST = 4, BLINK_WIDTH = 8, BLINK_HEIGHT = 4, CANDIDATES = 8 };
 
 struct box { int left, top, right, bottom; };       /* the last ones lie inside */
 
-static uint8_t *pixel(const struct sprite *s, int x, int y) { return s->rgba + 4 * (y * s->width + x); }
-
 /* The rows and columns that hold something; false when none does. */
 static bool extent(const struct sprite *s, struct box *b)
 {
     *b = (struct box){s->width, s->height, -1, -1};
     for (int y = 0; y < s->height; y++)
         for (int x = 0; x < s->width; x++) {
-            if (pixel(s, x, y)[3] == 0) continue;
+            if (sprite_pixel(s, x, y)[3] == 0) continue;
             if (x < b->left) b->left = x;
             if (x > b->right) b->right = x;
             if (y < b->top) b->top = y;
@@ -46,7 +44,7 @@ static int calm_row(const struct sprite *s, const struct box *b, int except)
     for (int y = b->top + 1 + tall / 3; y <= b->bottom - tall / 3; y++) {
         long sum = 0;
         for (int x = 0; x < s->width; x++)
-            for (int d = 0; d < 4; d++) sum += labs((long)pixel(s, x, y)[d] - pixel(s, x, y - 1)[d]);
+            for (int d = 0; d < 4; d++) sum += labs((long)sprite_pixel(s, x, y)[d] - sprite_pixel(s, x, y - 1)[d]);
         if (y != except && sum < least) least = sum, best = y;
     }
     return best;
@@ -58,18 +56,18 @@ static void shift(struct sprite *s, int row, bool down)
     size_t n = 4 * (size_t)s->width;
     if (row < 0) return;
     if (down) {
-        memmove(pixel(s, 0, 1), pixel(s, 0, 0), n * (size_t)row);
-        memset(pixel(s, 0, 0), 0, n);
-    } else memmove(pixel(s, 0, 0), pixel(s, 0, 1), n * (size_t)row);
+        memmove(sprite_pixel(s, 0, 1), sprite_pixel(s, 0, 0), n * (size_t)row);
+        memset(sprite_pixel(s, 0, 0), 0, n);
+    } else memmove(sprite_pixel(s, 0, 0), sprite_pixel(s, 0, 1), n * (size_t)row);
 }
 
 static bool inside(const struct sprite *s, int x, int y)
 {
     static const int beside[4][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}};
-    bool is = pixel(s, x, y)[3] != 0;
+    bool is = sprite_pixel(s, x, y)[3] != 0;
     for (int k = 0; is && k < 4; k++) {
         int nx = x + beside[k][0], ny = y + beside[k][1];
-        is = nx >= 0 && ny >= 0 && nx < s->width && ny < s->height && pixel(s, nx, ny)[3] != 0;
+        is = nx >= 0 && ny >= 0 && nx < s->width && ny < s->height && sprite_pixel(s, nx, ny)[3] != 0;
     }
     return is;
 }
@@ -102,7 +100,7 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = options, .seed = seed, .picture = &picture};
     bool ok = canvas_order(e, c, &o, keep, want, &picture, error);
     for (int i = 0; ok && i < SPRITE_PIXELS; i++)
-        if (want[i] == CODES_ANY && pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
+        if (want[i] == CODES_ANY && sprite_pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
     ok = ok && picture_redraw(e, &o, candidates, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
     for (int i = 0; ok && i < c->art.width * c->art.height; i++)    /* where the codebook had no opaque pattern */
         if (out->rgba[4 * i + 3] == 0) memcpy(out->rgba + 4 * i, c->art.rgba + 4 * i, 4);
@@ -131,7 +129,7 @@ static bool write_all(const struct arguments *a, const struct canvas *c, struct 
     char names[FRAMES_MOST][80];
     struct sprite big[FRAMES_MOST] = {{0}};
     struct bytes gif = {0};
-    int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->factor;
+    int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
     bool ok = true;
     for (int i = 0; ok && i < n; i++) {
@@ -157,7 +155,7 @@ bool verb_frames(const struct arguments *a, struct error *error)
     if (a->words != 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "%d files; one .png is wanted", a->words);
     const char *given = a->option[OPTION_OUTPUT].text;
     if (given != NULL && !file_has_extension(given, ".png")) return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; .png is wanted", given);
-    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a->word[0], &canvas, error);
+    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error);
     options.guidance_scale = 1;
     if (given != NULL) snprintf(path, sizeof path, "%s", given);
     else ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", path, sizeof path, error);

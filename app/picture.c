@@ -78,29 +78,17 @@ void canvas_free(struct canvas *c)
     *c = (struct canvas){0};
 }
 
-static bool fit(const char *path, struct sprite *whole, struct canvas *c, struct error *error)
-{
-    char word[80];
-    c->file_width = whole->width, c->file_height = whole->height;
-    if (!sprite_reduce(whole, &c->art, &c->factor, error) || !sprite_fit(whole, &c->full, word, error)) return false;
-    if (c->art.width > SPRITE_SIDE || c->art.height > SPRITE_SIDE) {
-        sprite_free(&c->art);
-        c->factor = 1;
-        if (!sprite_init(&c->art, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
-        memcpy(c->art.rgba, c->full.rgba, 4 * SPRITE_PIXELS);
-        app_say("%s: %s", path, word);
-    }
-    c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
-    if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
-    return true;
-}
-
-bool canvas_read(const char *path, struct canvas *c, struct error *error)
+bool canvas_read(const struct arguments *a, const char *path, struct canvas *c, struct error *error)
 {
     struct bytes data = {0};
     struct sprite whole = {0};
     *c = (struct canvas){0};
-    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &whole, NULL, error) || error_prefix(error, "%s", path)) && fit(path, &whole, c, error);
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &whole, NULL, error) || error_prefix(error, "%s", path)) &&
+              sprite_reduce(&whole, &c->art, &c->how, error) && sprite_place(&c->art, &c->full, error);
+    if (ok && c->how.word[0] != '\0' && !a->option[OPTION_QUIET].given) app_say("%s: %s", path, c->how.word);
+    c->file_width = whole.width, c->file_height = whole.height;
+    c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
+    if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
     sprite_free(&whole);
     bytes_free(&data);
     if (!ok) canvas_free(c);
@@ -160,8 +148,8 @@ bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_
     if (!codes_has_palettes(codes))
         return error_set(error, ERROR_INPUT, "%s: the image codes of this model are convolutional and leave no pixel alone; a model with palette-first codes is wanted", ask->verb);
     stays_of(c, keep, stays);
-    if (!codes_wishes_sprite(codes, w, &c->full, stays, most, want, error)) return false;
     w->size = c->doubled ? 16 : 32;
+    if (!codes_wishes_sprite(codes, w, &c->full, stays, most, want, error)) return false;
     if (prompt && !add_colours(e, ask, w, error)) return false;
     w->only = w->colours > 0;
     w->want = want;

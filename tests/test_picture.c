@@ -116,11 +116,11 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T fill ball.png -s 1", 2, "one of --box and --mask is wanted"},
     {"$T fill ball.png -s 1 --box 1,2,3", 2, "--box: '1,2,3'; X,Y,W,H"},
     {"$T fill ball.png -s 1 --box 30,0,3,3", 1, "30,0,3,3 does not lie in the art of 32 x 32"},
-    {"$T fill ball16.png -s 1 --box 0,0,17,3", 1, "in the art of 16 x 16"},
+    {"$T fill ball16.png -q -s 1 --box 0,0,17,3", 1, "in the art of 16 x 16"},
     {"$T fill ball.png -s 1 --mask ball16.png", 1, "ball16.png: 64 x 64 pixels; those of the picture, 32 x 32"},
     {"$T fill bad.png -s 1 --box 0,0,1,1", 1, "bad.png: cannot be opened"},
     {"$T continue p.gpl -s 1", 2, "a .mid, .abc or .png is wanted"},
-    {"$T continue ball16.png -s 1 --rows 16", 1, "--rows: 16, but the picture has 16"},
+    {"$T continue ball16.png -q -s 1 --rows 16", 1, "--rows: 16, but the picture has 16"},
     {"$T continue", 2, "0 files; one is wanted"},
     {"$T vary ball.png a b -s 1", 2, "2 prompts"},
     {"$T vary ball.png -s 1 --strength 2", 2, "--strength: 2 is out of range; 0 to 1"},
@@ -293,6 +293,12 @@ START_TEST(masks_mark_what_changes)
     ck_assert_int_gt(changed("ball.png", "m.png", 13, 15, 19, 17), 10);
     memset(mask.rgba, 0, 4 * SPRITE_PIXELS);
     put_picture("mask.png", &mask);
+    sprite_free(&mask);
+    ck_assert(sprite_init(&mask, 100, 60, &error));              /* a picture that was averaged: the rows that the mask marks, of 32 x 19 */
+    for (int i = 0; i < 100 * 60; i++) memset(mask.rgba + 4 * i, i / 100 < 30 ? 255 : 0, 3), mask.rgba[4 * i + 3] = 255;
+    put_picture("upper.png", &mask);
+    must("$T vary large.png --strength 0 -s 1 --candidates 1 -q -o l0.png && $T fill large.png --mask upper.png -s 2 --candidates 1 -t 1.5 -k 0 -o l1.png");
+    ck_assert_int_gt(changed("l0.png", "l1.png", 0, 0, 32, 10), 10);
     char text[1000];
     ck_assert_int_eq(run(text, sizeof text, "$T fill ball.png --mask mask.png -s 2 -o m2.png"), 1);
     ck_assert_ptr_nonnull(strstr(text, "marks no pixel"));
@@ -316,11 +322,39 @@ START_TEST(large_pictures_are_fitted_with_a_word)
 {
     char text[1000];
     ck_assert_int_eq(run(text, sizeof text, "$T vary large.png -s 1 --candidates 1 -o l.png"), 0);
-    ck_assert_ptr_nonnull(strstr(text, "large.png: 100 x 60 pixels averaged down to 32 x 32"));
+    ck_assert_ptr_nonnull(strstr(text, "large.png: 100 x 60 pixels averaged down to 32 x 19"));
     struct sprite s = picture("l.png");
-    ck_assert(s.width == 32 && s.height == 32);
+    ck_assert(s.width == 32 && s.height == 19);
     sprite_free(&s);
-    must("test -n \"$($T describe large.png)\"");
+    must("test -n \"$($T describe large.png)\" && test \"$($T vary odd.png -s 1 --candidates 1 -o l2.png 2>&1 | head -1)\" = 'odd.png: reduced by 3 to 24 x 20 pixels'");
+    must("test \"$($T vary odd.png -s 1 --candidates 1 -q -o l3.png 2>&1)\" = l3.png");
+}
+END_TEST
+
+/* A picture of one colour, or of none, is as large as it is; what is drawn anew shows something. */
+START_TEST(plain_pictures_are_edited)
+{
+    struct sprite s;
+    struct error error = {0};
+    ck_assert(sprite_init(&s, 32, 32, &error));
+    put_picture("empty.png", &s);
+    must("$T fill empty.png --box 0,0,32,32 -s 1 --candidates 2 -o e1.png && $T redo e1.png -o e2.png && cmp e1.png e2.png");
+    ck_assert_int_gt(changed("empty.png", "e1.png", 0, 0, 32, 32), 0);
+    sprite_free(&s);
+    ck_assert(sprite_init(&s, 16, 16, &error));
+    for (int i = 0; i < 256; i++) memcpy(s.rgba + 4 * i, "\310\12\12\377", 4);
+    put_picture("plain.png", &s);
+    must("$T fill plain.png 'a blue eye' --box 2,2,5,4 -s 1 --candidates 2 -t 1.5 -k 0 -o e3.png");
+    ck_assert_int_gt(changed("plain.png", "e3.png", 2, 2, 5, 4), 0);
+    sprite_free(&s);
+    for (int seed = 1; seed <= 3; seed++) {
+        char command[200];
+        snprintf(command, sizeof command, "$T vary plain.png --strength 1 -s %d --candidates 2 --overwrite -o e4.png", seed);
+        must(command);
+        s = picture("e4.png");
+        ck_assert(s.width == 16 && !sprite_is_blank(&s));
+        sprite_free(&s);
+    }
 }
 END_TEST
 
@@ -411,6 +445,7 @@ int main(void)
     tcase_add_test(all, masks_mark_what_changes);
     tcase_add_test(all, continue_keeps_the_top_and_vary_what_its_strength_says);
     tcase_add_test(all, large_pictures_are_fitted_with_a_word);
+    tcase_add_test(all, plain_pictures_are_edited);
     tcase_add_test(all, captions_fit_what_is_measured);
     tcase_add_test(all, recoloured_pictures_have_the_palette_only);
     tcase_add_test(all, sheets_and_frames_are_written_with_their_json);
