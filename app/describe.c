@@ -68,7 +68,7 @@ static bool picture_fits(const struct sprite *s, const char *caption, bool *fits
 {
     struct music_wishes w = MUSIC_WISHES_NONE;
     struct bytes said = {0};
-    int number[3], n = colours_of_sprite(s, number), named = colours_first_named(caption);
+    int number[3], n = colours_of_sprite(s, NULL, number), named = colours_first_named(caption);
     bool ok = music_words_find(caption, &w, &said, error), seen = named < 0;
     for (int i = 0; i < n; i++) seen = seen || number[i] == named;
     *fits = seen && w.key < 0 && w.parts == 0;
@@ -118,7 +118,7 @@ static int count_colours(const struct sprite *s)
 /* "16 x 16, 7 colours, mostly red, brown, 62 % opaque", or the same as JSON members. */
 static bool picture_facts(const struct sprite *s, bool json, struct bytes *out, struct error *error)
 {
-    int number[3], n = colours_of_sprite(s, number), opaque = 0, palette = count_colours(s), pixels = s->width * s->height, native = sprite_is_doubled(s) ? s->width / 2 : s->width;
+    int number[3], n = colours_of_sprite(s, NULL, number), opaque = 0, palette = count_colours(s), pixels = s->width * s->height, native = sprite_is_doubled(s) ? s->width / 2 : s->width;
     struct bytes names = {0};
     bool ok = true;
     for (int i = 0; i < pixels; i++) opaque += s->rgba[4 * i + 3] > 0;

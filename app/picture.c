@@ -180,9 +180,11 @@ static bool rank_by_prompt(const struct engine *e, const struct engine_order *o,
 enum fit { FIT_NOTHING, FIT_SOMETHING, FIT_AMONG, FIT_WHOLLY };
 enum { RETRIES = 5 };
 
-static enum fit fit_of(const struct sprite *s, int named)
+/* What has the colour of the ground behind the shape is not seen. */
+static enum fit fit_of(const struct sprite *s, const struct picture_order *order, int named)
 {
-    int number[3], n = colours_of_sprite(s, number);
+    bool ground = order != NULL && order->finish.background;
+    int number[3], n = colours_of_sprite(s, ground ? order->finish.ground : NULL, number);
     if (n == 0) return FIT_NOTHING;
     if (named < 0 || number[0] == named) return FIT_WHOLLY;
     for (int i = 1; i < n; i++)
@@ -203,7 +205,7 @@ struct best { struct engine *e; const struct engine_order *order; struct piece *
 static bool keep_better(struct best *b, int i, struct piece *made, struct error *error)
 {
     double own = 0;
-    enum fit fit = fit_of(&made->sprite, named_by(b->e, &b->order[i]));
+    enum fit fit = fit_of(&made->sprite, b->order[i].picture, named_by(b->e, &b->order[i]));
     bool first = b->out[i].ids.n == 0, may = first || fit > b->fit[i] || (fit == b->fit[i] && b->rank);
     if (may && b->rank && !rank_by_prompt(b->e, &b->order[i], &made->ids, &own, error)) return false;
     if (!may || (!first && fit == b->fit[i] && own <= b->score[i])) { piece_free(made); return true; }

@@ -227,7 +227,7 @@ static int coloured(const char *folder, const char *colour)
         int number[3];
         snprintf(name, sizeof name, "%s/draw-%d.png", folder, seed);
         struct sprite s = picture(name);
-        n += colours_of_sprite(&s, number) > 0 && strcmp(colours_name(number[0]), colour) == 0;
+        n += colours_of_sprite(&s, NULL, number) > 0 && strcmp(colours_name(number[0]), colour) == 0;
         sprite_free(&s);
     }
     return n;
@@ -239,6 +239,21 @@ START_TEST(colour_words_of_the_prompt_are_met)
     int with = coloured("words", "purple"), without = coloured("none", "purple");
     ck_assert_msg(with >= 5 && with > without, "purple: %d of 8, %d when words do not count", with, without);
     must("$T redo words/draw-12.png -o again.png --scale 1 && cmp words/draw-12.png again.png");
+}
+END_TEST
+
+START_TEST(the_ground_is_no_colour_of_the_picture)
+{
+    must("$T draw 'a purple sword' -s 4 -n 2 --scale 1 -o bare/ && $T draw 'a purple sword' -s 4 -n 2 --scale 1 --background '#a040c0' -o ground/");
+    for (int seed = 4; seed < 6; seed++) {
+        char name[60];
+        snprintf(name, sizeof name, "bare/draw-%d.png", seed);
+        struct sprite bare = picture(name);
+        snprintf(name, sizeof name, "ground/draw-%d.png", seed);
+        struct sprite ground = picture(name);
+        for (int i = 0; i < bare.width * bare.height; i++) ck_assert_mem_eq(ground.rgba + 4 * i, bare.rgba[4 * i + 3] != 0 ? bare.rgba + 4 * i : (const uint8_t *)"\xa0\x40\xc0\xff", 4);
+        sprite_free(&bare), sprite_free(&ground);
+    }
 }
 END_TEST
 
@@ -440,6 +455,7 @@ int main(void)
     tcase_add_test(all, pieces_are_the_same_alone_and_together);
     tcase_add_test(all, tiles_have_no_seam);
     tcase_add_test(all, colour_words_of_the_prompt_are_met);
+    tcase_add_test(all, the_ground_is_no_colour_of_the_picture);
     tcase_add_test(all, prompts_come_from_a_file);
     tcase_add_test(all, fill_changes_nothing_outside);
     tcase_add_test(all, masks_mark_what_changes);
