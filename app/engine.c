@@ -147,12 +147,6 @@ static bool append_given(const struct arguments *a, struct bytes *out, struct er
     return true;
 }
 
-static int scale_of(const struct arguments *a, bool small)
-{
-    int scale = (int)a->option[OPTION_SCALE].number;
-    return scale <= 1 ? 1 : scale * (small ? 2 : 1);
-}
-
 /* The steps behind the codes for these ids: the order's, with the exact colours for those that were sent. A view. */
 static bool finish_of(const struct engine *e, const struct engine_order *o, const int32_t *ids, size_t n, struct image_finish *out, struct error *error)
 {
@@ -169,7 +163,7 @@ static bool recipe_picture(const struct engine *e, const struct engine_order *o,
 {
     struct image_finish finish;
     if (o->kind != MODALITY_IMAGE) return true;
-    int scale = o->scale > 0 || !e->a->option[OPTION_SCALE].given ? o->scale : scale_of(e->a, n > 0 && ids[0] == e->vocabulary.image_first + 1);
+    int scale = o->scale > 0 || !e->a->option[OPTION_SCALE].given ? o->scale : (int)e->a->option[OPTION_SCALE].number;
     if (!finish_of(e, o, ids, n, &finish, error) || (scale > 0 && !bytes_printf(out, error, ",\"scale\":%d", scale))) return false;
     return image_finish_none(&finish) || (bytes_append_text(out, ",\"finish\":", error) && image_finish_print(&finish, out, error));
 }
@@ -423,7 +417,11 @@ bool engine_may_write(const struct arguments *a, const char *path, struct error 
     return error_set(error, ERROR_IO, "%s: is there already; --overwrite replaces it", path);
 }
 
-int engine_scale(const struct arguments *a, const struct sprite *sprite) { return scale_of(a, sprite->width == SPRITE_SIDE / 2 && sprite->height == SPRITE_SIDE / 2); }
+int engine_scale(const struct arguments *a, const struct sprite *sprite)
+{
+    bool half = sprite->width == SPRITE_SIDE / 2 && sprite->height == SPRITE_SIDE / 2;
+    return (int)a->option[OPTION_SCALE].number * (half && !a->option[OPTION_SCALE].given ? 2 : 1);
+}
 
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error)
 {

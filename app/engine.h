@@ -69,7 +69,7 @@ bool engine_recipe(const struct engine *engine, const struct engine_order *order
 /* Write a piece to a file by its extension; refuses to replace files without --overwrite. */
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error);
 
-/* The scale for a picture when --scale N is asked for: 16 x 16 art is drawn twice as large, so that all have one size. */
+/* The scale for a picture: --scale, or the default, by which 16 x 16 art is drawn twice as large, so that all have one size. */
 int engine_scale(const struct arguments *a, const struct sprite *sprite);
 
 /* engine_write for a picture at exactly this scale. */

@@ -131,7 +131,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_FRAMES] = {"frames", 0, INTEGER, 2, 4, 4, FOR_FRAMES, "N", "frames of the animation"},
     [OPTION_DURATION] = {"duration", 0, INTEGER, 20, 10000, 200, FOR_FRAMES | FOR_SHEET, "MS", "milliseconds a frame"},
     [OPTION_IDS] = {"ids", 0, LIST, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\"; generate: may be repeated, or a list of lists"},
-    [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO | FOR_EDIT | FOR_SPRITES, "N", "each pixel becomes N x N in the PNG (a picture that was given: as it came)"},
+    [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO | FOR_EDIT | FOR_SPRITES, "N", "each pixel becomes N x N in the PNG; without it a picture of yours stays as it came, 16 x 16 art gets 16, all else"},
     [OPTION_SOUNDFONT] = {"soundfont", 0, TEXT, 0, 0, NONE, FOR_TUNES | FOR_COMPOSE | FOR_REDO | FOR_DESCRIBE, "FILE", "soundfont for the WAV; \"none\" = the built-in synth"},
     [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE | FOR_TUNES | FOR_DESCRIBE, NULL, "do not show the picture in the terminal"},
     [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},

@@ -176,6 +176,24 @@ START_TEST(wishes_shape_the_written_file)
 }
 END_TEST
 
+/* Side of a picture, that must be square. */
+static int side(const char *name)
+{
+    struct sprite s = picture(name);
+    int n = s.width;
+    ck_assert_int_eq(s.height, n);
+    sprite_free(&s);
+    return n;
+}
+
+START_TEST(each_pixel_becomes_as_large_as_asked)
+{
+    must("$T draw 'a cat' --size 16 -s 1 -o s0.png && $T draw 'a cat' --size 16 -s 1 --scale 3 -o s1.png && $T redo s1.png -o s2.png && cmp s1.png s2.png && $T redo s1.png --scale 5 -o s3.png");
+    must("$T vary s1.png -s 2 --candidates 1 -o s4.png && $T vary s1.png --scale 4 -s 2 --candidates 1 -o s5.png && $T redo s5.png -o s6.png && cmp s5.png s6.png && $T redo s5.png --scale 4 -o s7.png && cmp s5.png s7.png");
+    ck_assert(side("s0.png") == 256 && side("s1.png") == 48 && side("s3.png") == 80 && side("s4.png") == 48 && side("s5.png") == 64);
+}
+END_TEST
+
 START_TEST(pieces_are_the_same_alone_and_together)
 {
     must("$T draw 'a blue ghost' -s 11 -n 4 --outline --colours 5 --best-of 3 -o many/ && $T draw 'a blue ghost' -s 13 --outline --colours 5 --best-of 3 -o one.png && cmp many/draw-13.png one.png");
@@ -452,6 +470,7 @@ int main(void)
     tcase_add_unchecked_fixture(all, start, stop);
     tcase_add_loop_test(all, wrong_uses_get_one_clear_line, 0, (int)(sizeof WRONG / sizeof *WRONG));
     tcase_add_test(all, wishes_shape_the_written_file);
+    tcase_add_test(all, each_pixel_becomes_as_large_as_asked);
     tcase_add_test(all, pieces_are_the_same_alone_and_together);
     tcase_add_test(all, tiles_have_no_seam);
     tcase_add_test(all, colour_words_of_the_prompt_are_met);
