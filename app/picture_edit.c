@@ -138,7 +138,7 @@ static bool edit_picture(const struct arguments *a, const struct edit *edit, str
     bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error) &&
               edit->choose(a, &canvas, 0, keep, error);
     if (o.prompt == NULL && o.negative == NULL) options.guidance_scale = 1;
-    if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.how.factor > 64 ? 64 : canvas.how.factor;
+    if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.how.factor;
     o.seed = ok ? engine_seed(a) : 0;
     for (int i = 0; ok && i < count; i++) ok = edit_path(a, edit->verb, o.seed + (uint64_t)i, path, error) && engine_may_write(a, path, error);
     ok = ok && engine_start(&e, a, true, error);

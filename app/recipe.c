@@ -134,7 +134,7 @@ static bool redo_picture(const struct engine *e, const cJSON *root, const struct
 {
     struct image_finish finish;
     int64_t told = 0;
-    if (json_member(root, "scale") != NULL && !json_integer(root, "scale", 1, 64, &told, error)) return false;
+    if (json_member(root, "scale") != NULL && !json_integer(root, "scale", 1, SPRITE_SIDE_MOST, &told, error)) return false;
     if (!e->a->option[OPTION_SCALE].given) *scale = (int)told;
     bool ok = image_finish_read(json_member(root, "finish"), &finish, error) && image_decode(&e->vocabulary, ids->id, ids->n, &finish, out, error);
     image_finish_free(&finish);

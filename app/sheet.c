@@ -93,8 +93,8 @@ bool sheet_write(const struct arguments *a, const struct sheet_frame *frames, in
     struct bytes png = {0}, json = {0};
     char beside[PATH_MAX];
     bool ok = sheet_beside(path, ".json", beside, sizeof beside, error) && engine_may_write(a, path, error) && engine_may_write(a, beside, error) && sheet_make(frames, n, columns, &sheet, error) &&
-              (sheet.picture.width * scale <= SHEET_SIDE_MOST && sheet.picture.height * scale <= SHEET_SIDE_MOST ? true
-                   : error_set(error, ERROR_INPUT, "%s: %d x %d pixels; at most %d x %d are wanted", path, sheet.picture.width * scale, sheet.picture.height * scale, SHEET_SIDE_MOST, SHEET_SIDE_MOST)) &&
+              (sheet.picture.width * scale <= SPRITE_SIDE_MOST && sheet.picture.height * scale <= SPRITE_SIDE_MOST ? true
+                   : error_set(error, ERROR_INPUT, "%s: %d x %d pixels; at most %d x %d are wanted", path, sheet.picture.width * scale, sheet.picture.height * scale, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST)) &&
               sprite_scale(&sheet.picture, scale, &scaled, error) && png_write_sprite(&scaled, recipe, NULL, &png, error) &&
               sheet_json(&sheet, frames, n, scale, file_base(path), TRIPTYCH_VERSION, &json, error) && file_write(path, png.data, png.n, error) && file_write(beside, json.data, json.n, error);
     if (ok && a->option[OPTION_JSON].given) printf("%s", bytes_text(&json));

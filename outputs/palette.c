@@ -154,8 +154,6 @@ static int by_light(const void *a, const void *b)
     return x->light != y->light ? x->light - y->light : memcmp(x->rgb, y->rgb, 3);
 }
 
-static int by_rgb(const void *a, const void *b) { return memcmp(((const struct tone *)a)->rgb, ((const struct tone *)b)->rgb, 3); }
-
 static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]}; }
 
 /* Squared distance, lightness counting most: it carries the shapes. */
@@ -192,38 +190,39 @@ static void match_nearest(struct tone *from, int n, const struct tone *to, int m
             if (apart(&from[i], &to[j]) < apart(&from[i], &to[from[i].to])) from[i].to = j;
 }
 
-/* The distinct colours with their pixels, sorted by rgb; room for n. */
-static int count_tones(const uint8_t *rgba, size_t n, struct tone *tones)
+static uint32_t number_of(const uint8_t *p) { return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]; }
+
+/* The distinct colours with their pixels. map (a number a colour, 0 on entry) is 0 again afterwards. */
+static struct tone *count_tones(const uint8_t *rgba, size_t n, uint32_t *map, int *count, struct error *error)
 {
-    int all = 0, count = 0;
+    *count = 0;
     for (size_t i = 0; i < n; i++)
-        if (rgba[4 * i + 3] != 0) tones[all++] = tone_of(rgba + 4 * i);
-    qsort(tones, (size_t)all, sizeof *tones, by_rgb);
-    for (int i = 0; i < all; i++) {
-        if (count == 0 || by_rgb(&tones[count - 1], &tones[i]) != 0) tones[count++] = tones[i];
-        tones[count - 1].count++;
+        if (rgba[4 * i + 3] != 0) *count += map[number_of(rgba + 4 * i)]++ == 0;
+    struct tone *tones = mem_alloc((size_t)*count, sizeof *tones, error);
+    for (size_t i = 0, at = 0; tones != NULL && i < n; i++) {
+        uint32_t *pixels = &map[number_of(rgba + 4 * i)];
+        if (rgba[4 * i + 3] == 0 || *pixels == 0) continue;
+        tones[at] = tone_of(rgba + 4 * i);
+        tones[at++].count = (int)*pixels;
+        *pixels = 0;
     }
-    return count;
+    return tones;
 }
 
 bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct error *error)
 {
-    struct tone *from = mem_alloc(n, sizeof *from, error), to[PALETTE_MOST];
-    int count = from == NULL ? 0 : count_tones(rgba, n, from);
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    int count = 0;
+    struct tone *from = map == NULL ? NULL : count_tones(rgba, n, map, &count, error), to[PALETTE_MOST];
     bool ok = from != NULL;
     for (int i = 0; i < p->n; i++) to[i] = tone_of(p->rgb[i]);
     qsort(to, (size_t)p->n, sizeof *to, by_light);
-    if (ok) {
-        qsort(from, (size_t)count, sizeof *from, by_light);
-        if (count <= p->n) ok = match_in_order(from, count, to, p->n, error);
-        else match_nearest(from, count, to, p->n);
-        qsort(from, (size_t)count, sizeof *from, by_rgb);
-    }
-    for (size_t i = 0; ok && i < n; i++) {
-        if (rgba[4 * i + 3] == 0) continue;
-        struct tone t = tone_of(rgba + 4 * i), *at = bsearch(&t, from, (size_t)count, sizeof t, by_rgb);
-        memcpy(rgba + 4 * i, to[at->to].rgb, 3);
-    }
-    mem_free(from);
+    if (ok) qsort(from, (size_t)count, sizeof *from, by_light);
+    if (ok && count <= p->n) ok = match_in_order(from, count, to, p->n, error);
+    else if (ok) match_nearest(from, count, to, p->n);
+    for (int i = 0; ok && i < count; i++) map[number_of(from[i].rgb)] = (uint32_t)from[i].to;
+    for (size_t i = 0; ok && i < n; i++)
+        if (rgba[4 * i + 3] != 0) memcpy(rgba + 4 * i, to[map[number_of(rgba + 4 * i)]].rgb, 3);
+    mem_free(from), mem_free(map);
     return ok;
 }

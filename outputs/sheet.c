@@ -14,8 +14,8 @@ bool sheet_make(const struct sheet_frame *frames, int n, int columns, struct she
         if (frames[i].sprite->width > out->cell_width) out->cell_width = frames[i].sprite->width;
         if (frames[i].sprite->height > out->cell_height) out->cell_height = frames[i].sprite->height;
     }
-    if (out->cell_width > SHEET_SIDE_MOST / out->columns || out->cell_height > SHEET_SIDE_MOST / out->rows)
-        return error_set(error, ERROR_INPUT, "sheet: %d x %d cells of %d x %d pixels; a sheet of at most %d x %d is wanted", out->columns, out->rows, out->cell_width, out->cell_height, SHEET_SIDE_MOST, SHEET_SIDE_MOST);
+    if (out->cell_width > SPRITE_SIDE_MOST / out->columns || out->cell_height > SPRITE_SIDE_MOST / out->rows)
+        return error_set(error, ERROR_INPUT, "sheet: %d x %d cells of %d x %d pixels; a sheet of at most %d x %d is wanted", out->columns, out->rows, out->cell_width, out->cell_height, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST);
     if (!sprite_init(&out->picture, out->columns * out->cell_width, out->rows * out->cell_height, error)) return false;
     for (int i = 0; i < n; i++) {
         const struct sprite *s = frames[i].sprite;

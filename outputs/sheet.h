@@ -6,8 +6,6 @@
 #include "core/bytes.h"
 #include "outputs/sprite.h"
 
-enum { SHEET_SIDE_MOST = 8192 };
-
 struct sheet_frame { const struct sprite *sprite; const char *name; int duration; };   /* milliseconds; borrowed */
 
 struct sheet {

@@ -75,6 +75,8 @@ bool sprite_is_doubled(const struct sprite *s) { return whole_factor(s, find_edg
 
 bool sprite_scale(const struct sprite *in, int scale, struct sprite *out, struct error *error)
 {
+    if (scale > SPRITE_SIDE_MOST / in->width || scale > SPRITE_SIDE_MOST / in->height)
+        return error_set(error, ERROR_INPUT, "picture: %d x %d pixels, each %d x %d; at most %d x %d in all are wanted", in->width, in->height, scale, scale, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST);
     if (!sprite_init(out, in->width * scale, in->height * scale, error)) return false;
     for (int y = 0; y < out->height; y++)
         for (int x = 0; x < out->width; x++) memcpy(sprite_pixel(out, x, y), sprite_pixel(in, x / scale, y / scale), 4);

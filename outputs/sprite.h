@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SPRITE_SIDE = 32, SPRITE_PIXELS = SPRITE_SIDE * SPRITE_SIDE };
+enum { SPRITE_SIDE = 32, SPRITE_PIXELS = SPRITE_SIDE * SPRITE_SIDE, SPRITE_SIDE_MOST = 8192 };      /* the last: of files and sheets */
 
 struct sprite {
     int width, height;
@@ -42,7 +42,7 @@ bool sprite_fit(const struct sprite *in, struct sprite *out, struct error *error
 /* True when a 32 x 32 picture is 16 x 16 art with every pixel doubled. */
 bool sprite_is_doubled(const struct sprite *sprite);
 
-/* Every pixel becomes scale x scale (scale >= 1); and a doubled picture back to 16 x 16. */
+/* Every pixel becomes scale x scale (scale >= 1), at most SPRITE_SIDE_MOST in all; and a doubled picture back to 16 x 16. */
 bool sprite_scale(const struct sprite *in, int scale, struct sprite *out, struct error *error);
 bool sprite_halve(const struct sprite *in, struct sprite *out, struct error *error);
 

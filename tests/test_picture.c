@@ -190,6 +190,8 @@ START_TEST(each_pixel_becomes_as_large_as_asked)
 {
     must("$T draw 'a cat' --size 16 -s 1 -o s0.png && $T draw 'a cat' --size 16 -s 1 --scale 3 -o s1.png && $T redo s1.png -o s2.png && cmp s1.png s2.png && $T redo s1.png --scale 5 -o s3.png");
     must("$T vary s1.png -s 2 --candidates 1 -o s4.png && $T vary s1.png --scale 4 -s 2 --candidates 1 -o s5.png && $T redo s5.png -o s6.png && cmp s5.png s6.png && $T redo s5.png --scale 4 -o s7.png && cmp s5.png s7.png");
+    must("$T draw 'a cat' --size 32 -s 3 --scale 1 -o s8.png && $T recolour s8.png --palette p.gpl --scale 32 -o s9.png && $T recolour s9.png --palette p.gpl --scale 3 -o s10.png && $T vary s10.png -s 1 --candidates 1 -o s11.png");
+    ck_assert_int_eq(side("s11.png"), 32 * 96);
     ck_assert(side("s0.png") == 256 && side("s1.png") == 48 && side("s3.png") == 80 && side("s4.png") == 48 && side("s5.png") == 64);
 }
 END_TEST
