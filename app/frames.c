@@ -123,23 +123,39 @@ static bool make_frames(struct engine *e, const struct canvas *c, const struct g
     return true;
 }
 
+/* The animation, in as many colours as a GIF takes. */
+static bool animate(const struct arguments *a, const struct sprite *frames, int n, int duration, int scale, struct bytes *gif, struct error *error)
+{
+    struct sprite strip, big[FRAMES_MOST] = {{0}};                /* the frames one below the other */
+    int colours = 0, size = frames[0].width * frames[0].height;
+    if (!sprite_init(&strip, frames[0].width, frames[0].height * n, error)) return false;
+    for (int i = 0; i < n * size; i++) {
+        const uint8_t *p = frames[i / size].rgba + 4 * (i % size);
+        if (p[3] >= 128) memcpy(strip.rgba + 4 * i, p, 4);
+    }
+    bool ok = palette_limit(strip.rgba, (size_t)(n * size), GIF_COLOURS_MOST, &colours, error);
+    for (int i = 0; ok && i < n; i++) ok = sprite_scale(&(struct sprite){frames[0].width, frames[0].height, strip.rgba + 4 * i * size}, scale, &big[i], error);
+    ok = ok && gif_write(big, n, duration, gif, error);
+    if (ok && colours > GIF_COLOURS_MOST && !a->option[OPTION_QUIET].given)
+        app_say("%s: %d colours; the .gif has the %d commonest, the sheet has all", a->word[0], colours, GIF_COLOURS_MOST);
+    for (int i = 0; i < n; i++) sprite_free(&big[i]);
+    sprite_free(&strip);
+    return ok;
+}
+
 static bool write_all(const struct arguments *a, const struct canvas *c, struct sprite *frames, int n, const char *path, const char *animation, struct error *error)
 {
     struct sheet_frame list[FRAMES_MOST];
     char names[FRAMES_MOST][80];
-    struct sprite big[FRAMES_MOST] = {{0}};
     struct bytes gif = {0};
     int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
-    bool ok = true;
-    for (int i = 0; ok && i < n; i++) {
+    for (int i = 0; i < n; i++) {
         snprintf(names[i], sizeof names[i], "%.*s %d.png", (int)(strlen(base) - strlen(file_extension(base))) % 64, base, i);
         list[i] = (struct sheet_frame){&frames[i], names[i], duration};
-        ok = sprite_scale(&frames[i], scale, &big[i], error);
     }
-    ok = ok && gif_write(big, n, duration, &gif, error) && sheet_write(a, list, n, n, scale, path, NULL, error) && file_write(animation, gif.data, gif.n, error);
+    bool ok = animate(a, frames, n, duration, scale, &gif, error) && sheet_write(a, list, n, n, scale, path, NULL, error) && file_write(animation, gif.data, gif.n, error);
     if (ok && !a->option[OPTION_JSON].given) printf("%s\n", animation);
-    for (int i = 0; i < n; i++) sprite_free(&big[i]);
     bytes_free(&gif);
     return ok;
 }

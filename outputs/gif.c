@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { COLOURS_MOST = 256, CODES_MOST = 4096, BLOCK_MOST = 255 };
+enum { COLOURS_MOST = GIF_COLOURS_MOST + 1, CODES_MOST = 4096, BLOCK_MOST = 255 };
 
 /* Index 0 is the see-through one. */
 struct colours { uint8_t rgb[COLOURS_MOST][3]; int n; };
@@ -94,7 +94,7 @@ bool gif_write(const struct sprite *frames, int n, int duration, struct bytes *o
         if (frames[f].width != frames[0].width || frames[f].height != frames[0].height || frames[f].width > 65535 || frames[f].height > 65535)
             return error_set(error, ERROR_INPUT, "GIF: frame %d is %d x %d; one size is wanted", f, frames[f].width, frames[f].height);
         for (int i = 0; i < frames[f].width * frames[f].height; i++)
-            if (index_of(&c, frames[f].rgba + 4 * (size_t)i) < 0) return error_set(error, ERROR_INPUT, "GIF: more than 255 colours");
+            if (index_of(&c, frames[f].rgba + 4 * (size_t)i) < 0) return error_set(error, ERROR_INPUT, "GIF: more than %d colours", GIF_COLOURS_MOST);
     }
     while (1 << depth < c.n) depth++;
     uint16_t (*next)[COLOURS_MOST] = mem_alloc(CODES_MOST, sizeof *next, error);

@@ -154,6 +154,12 @@ static int by_light(const void *a, const void *b)
     return x->light != y->light ? x->light - y->light : memcmp(x->rgb, y->rgb, 3);
 }
 
+static int by_count(const void *a, const void *b)
+{
+    const struct tone *x = a, *y = b;
+    return x->count != y->count ? y->count - x->count : memcmp(x->rgb, y->rgb, 3);
+}
+
 static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]}; }
 
 /* Squared distance, lightness counting most: it carries the shapes. */
@@ -209,6 +215,14 @@ static struct tone *count_tones(const uint8_t *rgba, size_t n, uint32_t *map, in
     return tones;
 }
 
+/* Each pixel gets the colour that its own was matched with; map as count_tones left it. */
+static void repaint(uint8_t *rgba, size_t n, const struct tone *from, int count, const struct tone *to, uint32_t *map)
+{
+    for (int i = 0; i < count; i++) map[number_of(from[i].rgb)] = (uint32_t)from[i].to;
+    for (size_t i = 0; i < n; i++)
+        if (rgba[4 * i + 3] != 0) memcpy(rgba + 4 * i, to[map[number_of(rgba + 4 * i)]].rgb, 3);
+}
+
 bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct error *error)
 {
     uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
@@ -220,9 +234,22 @@ bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct e
     if (ok) qsort(from, (size_t)count, sizeof *from, by_light);
     if (ok && count <= p->n) ok = match_in_order(from, count, to, p->n, error);
     else if (ok) match_nearest(from, count, to, p->n);
-    for (int i = 0; ok && i < count; i++) map[number_of(from[i].rgb)] = (uint32_t)from[i].to;
-    for (size_t i = 0; ok && i < n; i++)
-        if (rgba[4 * i + 3] != 0) memcpy(rgba + 4 * i, to[map[number_of(rgba + 4 * i)]].rgb, 3);
+    if (ok) repaint(rgba, n, from, count, to, map);
+    mem_free(from), mem_free(map);
+    return ok;
+}
+
+bool palette_limit(uint8_t *rgba, size_t n, int most, int *colours, struct error *error)
+{
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    struct tone *from = map == NULL ? NULL : count_tones(rgba, n, map, colours, error), to[PALETTE_MOST];
+    bool ok = from != NULL;
+    if (ok && *colours > most) {
+        qsort(from, (size_t)*colours, sizeof *from, by_count);
+        memcpy(to, from, (size_t)most * sizeof *to);
+        match_nearest(from, *colours, to, most);
+        repaint(rgba, n, from, *colours, to, map);
+    }
     mem_free(from), mem_free(map);
     return ok;
 }

@@ -451,6 +451,13 @@ START_TEST(sheets_and_frames_are_written_with_their_json)
             for (int x = 0; x < 32; x++) found = found || at(&sheet, 32 * f + x, rows[f])[3] != 0;
     ck_assert(rows[1] == rows[0] + 1 && rows[2] == rows[0] && rows[3] == rows[0] - 1);
     must("$T frames odd.png --frames 2 && test -e odd-frames.png -a -e odd-frames.gif -a -e odd-frames.json");
+    struct sprite many = ball;                                   /* a colour a pixel: the GIF has fewer, the sheet all */
+    for (int i = 0; i < SPRITE_PIXELS; i++) memcpy(many.rgba + 4 * i, ((uint8_t[4]){(uint8_t)(i % 32 * 8), (uint8_t)(i / 32 * 8), 0, 255}), 4);
+    put_picture("many.png", &many);
+    must("$T frames many.png --frames 2 2>&1 | grep -q 'many.png: 1024 colours; the .gif has the 255 commonest, the sheet has all' && file many-frames.gif | grep -q 'GIF image data, version 89a, 32 x 32'");
+    sprite_free(&sheet);
+    sheet = picture("many-frames.png");
+    for (int i = 0; i < SPRITE_PIXELS; i++) ck_assert_mem_eq(at(&sheet, i % 32, i / 32), many.rgba + 4 * i, 4);
     sprite_free(&sheet), sprite_free(&ball);
 }
 END_TEST

@@ -338,6 +338,17 @@ START_TEST(recolouring_keeps_shapes)
 }
 END_TEST
 
+START_TEST(commonest_colours_stay)
+{
+    struct error error = {0};
+    uint8_t p[4 * 6] = {10, 0, 0, 255, 200, 0, 0, 255, 200, 0, 0, 255, 13, 0, 0, 255, 10, 0, 0, 255, 1, 2, 3, 0};
+    int colours;
+    ck_assert(palette_limit(p, 6, 3, &colours, &error) && colours == 3 && p[12] == 13);
+    ck_assert(palette_limit(p, 6, 2, &colours, &error) && colours == 3);
+    ck_assert_mem_eq(p, ((uint8_t[]){10, 0, 0, 255, 200, 0, 0, 255, 200, 0, 0, 255, 10, 0, 0, 255, 10, 0, 0, 255, 1, 2, 3, 0}), 24);
+}
+END_TEST
+
 /* ---- GIF: our own reader of LZW, straight from the specification ---- */
 
 static size_t unpack(const uint8_t *data, size_t n, int depth, uint8_t *out, size_t room)
@@ -551,6 +562,7 @@ int main(void)
     tcase_add_test(all, written_files_are_small_and_plain);
     tcase_add_loop_test(all, palettes_are_read_or_refused, 0, (int)(sizeof PALETTES / sizeof *PALETTES));
     tcase_add_test(all, recolouring_keeps_shapes);
+    tcase_add_test(all, commonest_colours_stay);
     tcase_add_loop_test(all, gif_frames_come_back, 0, 5);
     tcase_add_test(all, gif_refuses_what_it_cannot_hold);
     tcase_add_test(all, sheets_place_frames_as_their_json_says);
