@@ -112,10 +112,11 @@ bool verb_draw(const struct arguments *a, struct error *error)
     bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && read_prompts(a, &d, error);
     if (empty && d.order.negative == NULL) options.guidance_scale = 1;   /* nothing to steer to */
     d.order.seed = ok ? engine_seed(a) : 0;
-    for (int i = 0; ok && i < pictures(&d); i++)                  /* before any work: is there a file in the way? */
+    for (int i = 0; ok && i < pictures(&d); i++) {                /* before any work: is there a file in the way? */
         ok = make_path(a, MODALITY_IMAGE, d.order.seed + (uint64_t)i, pictures(&d), path, error) && engine_may_write(a, path, error);
-    if (ok && sheet && !file_has_extension(a->option[OPTION_SHEET].text, ".png")) ok = error_set(error, ERROR_USAGE, "--sheet %.200s: unknown kind of file; .png is wanted", a->option[OPTION_SHEET].text);
-    ok = ok && (!sheet || engine_may_write(a, a->option[OPTION_SHEET].text, error)) && engine_start(&e, a, true, error) && draw(&e, &d, error);
+        if (ok && sheet && file_is_same(path, a->option[OPTION_SHEET].text)) ok = error_set(error, ERROR_USAGE, "--sheet %.200s: is a picture's name; another one is wanted", path);
+    }
+    ok = ok && (!sheet || contact_check(a, pictures(&d), d.order.seed + (uint64_t)pictures(&d) - 1, error)) && engine_start(&e, a, true, error) && draw(&e, &d, error);
     engine_stop(&e);
     generation_free(&options);
     drawing_free(&d);

@@ -413,6 +413,7 @@ bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, c
 
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error)
 {
+    if (!file_has_folder(path)) return error_set(error, ERROR_IO, "%s: cannot be created; a folder that is there is wanted", path);
     if (!file_exists(path) || a->option[OPTION_OVERWRITE].given || strncmp(path, "/dev/", 5) == 0) return true;
     return error_set(error, ERROR_IO, "%s: is there already; --overwrite replaces it", path);
 }

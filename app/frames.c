@@ -150,8 +150,10 @@ static bool write_all(const struct arguments *a, const struct canvas *c, struct 
     struct bytes gif = {0};
     int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
+    size_t stem = strlen(base) - strlen(file_extension(base));
+    int length = (int)utf8_cut(base, stem < 64 ? stem : 64);
     for (int i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "%.*s %d.png", (int)(strlen(base) - strlen(file_extension(base))) % 64, base, i);
+        snprintf(names[i], sizeof names[i], "%.*s %d.png", length, base, i);
         list[i] = (struct sheet_frame){&frames[i], names[i], duration};
     }
     bool ok = animate(a, frames, n, duration, scale, &gif, error) && sheet_write(a, list, n, n, scale, path, NULL, error) && file_write(animation, gif.data, gif.n, error);

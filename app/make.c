@@ -49,7 +49,7 @@ bool make_parameters(const struct piece *piece, char text[MAKE_PARAMETERS], stru
     bool ok = root != NULL && json_string(root, "prompt", &prompt, error) && json_string(root, "model", &hash, error) && json_string(root, "triptych", &version, error) &&
               json_number(root, "seed", 0, 1.9e19, &seed, error) && json_integer(options, "top_k", 0, INT32_MAX, &top_k, error) &&
               json_number(options, "top_p", 0, 1, &top_p, error) && json_number(options, "guidance_scale", 0, 1000, &guidance, error);
-    if (ok) snprintf(text, MAKE_PARAMETERS, "%.300s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %.0f, Size: %dx%d, Model hash: %.20s, Model: triptych, Version: %.20s", prompt, (int)top_k, top_p, guidance,
+    if (ok) snprintf(text, MAKE_PARAMETERS, "%.*s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %.0f, Size: %dx%d, Model hash: %.20s, Model: triptych, Version: %.20s", (int)utf8_cut(prompt, 300), prompt, (int)top_k, top_p, guidance,
                      seed, piece->sprite.width, piece->sprite.height, hash, version);
     cJSON_Delete(root);
     return ok;

@@ -305,7 +305,7 @@ bool options_parse(int argc, char **argv, unsigned who, struct arguments *out, s
         if (!only_words && strcmp(a, "--") == 0) only_words = true;
         else if (!only_words && a[0] == '-' && a[1] != '\0') {
             if (!parse_option(argc, argv, &at, who, out, error)) return false;
-        } else if (out->words == VALUES_MOST) return error_set(error, ERROR_USAGE, "more than %d arguments", VALUES_MOST);
+        } else if (out->words == ARGUMENTS_MOST) return error_set(error, ERROR_USAGE, "too many files; at most %d are wanted", ARGUMENTS_MOST);
         else out->word[out->words++] = a;
     }
     return true;

@@ -111,6 +111,10 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw -s 1 --prompts blank.txt", 1, "blank.txt: no line; a prompt a line"},
     {"$T draw -s 1 --prompts nowhere.txt", 1, "nowhere.txt: cannot be opened"},
     {"$T draw x -s 1 --sheet s.gif", 2, "--sheet s.gif: unknown kind of file"},
+    {"$T draw x -s 1 -o new.png --sheet ./new.png", 2, "--sheet new.png: is a picture's name; another one"},
+    {"$T draw x -s 1 --sheet nowhere/s.png", 1, "nowhere/s.png: cannot be created"},
+    {"$T draw x -s 1 -n 900 --scale 32 --sheet s.png", 1, "sheet: 30 x 30 cells of 1032 x 1060 pixels; a sheet of at most 8192 x 8192"},
+    {"$T sheet $(yes ball.png | head -4097) -o s.png", 2, "too many files; at most 4096 are wanted"},
     {"$T draw x -s 1 --sheet ball.png", 1, "ball.png: is there already"},
     {"$T draw x -s 1 --preview ascii", 2, "--preview: 'ascii' is unknown"},
     {"$T fill ball.png -s 1", 2, "one of --box and --mask is wanted"},
@@ -284,6 +288,10 @@ START_TEST(prompts_come_from_a_file)
     struct sprite sheet = picture("list.png");
     ck_assert_int_eq(sheet.width, 3 * (32 + 8));
     sprite_free(&sheet);
+    must("$T draw x$(yes é | head -200 | tr -d '\\n') -s 1234567 --scale 1 -o long.png --sheet long-sheet.png && grep -qa '^Sampler' long.png && LC_ALL=C grep -qa 'x\\(é\\)*$' long.png");      /* cut behind a whole letter */
+    sheet = picture("long-sheet.png");
+    ck_assert_int_eq(sheet.width, 4 * 12 + 8);                   /* room for "seed 1234567" */
+    sprite_free(&sheet);
 }
 END_TEST
 
@@ -432,6 +440,10 @@ START_TEST(sheets_and_frames_are_written_with_their_json)
     struct sprite sheet = picture("s.png"), ball = picture("ball.png");
     ck_assert(sheet.width == 144 && sheet.height == 128);
     for (int i = 0; i < SPRITE_PIXELS; i++) ck_assert_mem_eq(at(&sheet, i % 32, i / 32), ball.rgba + 4 * i, 4);
+    sprite_free(&sheet);
+    must("$T sheet $(yes ball16.png | head -100) -o s100.png && test $(grep -c duration s100.json) = 100");
+    sheet = picture("s100.png");
+    ck_assert(sheet.width == 640 && sheet.height == 640);
     must("$T frames ball.png -s 1 --candidates 2 -o fr.png && test $(grep -c duration fr.json) = 4 && file fr.gif | grep -q 'GIF image data, version 89a, 32 x 32'");
     sprite_free(&sheet);
     sheet = picture("fr.png");
