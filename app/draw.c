@@ -23,10 +23,10 @@ static void drawing_free(struct drawing *d)
     mem_free(d->prompt);
 }
 
-/* A prompt for each line that is not empty. */
+/* A prompt for each line that holds more than blanks. */
 static bool split_lines(struct drawing *d, struct error *error)
 {
-    char *text = (char *)d->file.data, *end = text + d->file.n;
+    char *text = (char *)d->file.data + utf8_mark(d->file.data, d->file.n), *end = (char *)d->file.data + d->file.n;
     size_t lines = 1;
     for (const char *p = text; p < end; p++) lines += *p == '\n';
     if ((d->prompt = mem_alloc(lines, sizeof *d->prompt, error)) == NULL) return false;
@@ -35,7 +35,7 @@ static bool split_lines(struct drawing *d, struct error *error)
         if (stop == NULL) stop = end;
         *stop = '\0';
         if (stop > line && stop[-1] == '\r') stop[-1] = '\0';
-        if (line[0] != '\0') d->prompt[d->prompts++] = line;
+        if (line[strspn(line, " \t")] != '\0') d->prompt[d->prompts++] = line;
         line = stop + 1;
     }
     return true;

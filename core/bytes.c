@@ -166,3 +166,5 @@ size_t utf8_cut(const char *text, size_t most)
     for (n = most; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--) {}
     return n;
 }
+
+size_t utf8_mark(const void *data, size_t n) { return n >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }

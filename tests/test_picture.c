@@ -82,7 +82,7 @@ static void start(void)
     ck_assert_ptr_nonnull(mkdtemp(home));
     put_file("p.gpl", PICO, sizeof PICO - 1);
     put_file("bad.hex", "12345\n", 6);
-    put_file("list.txt", "a red dragon\n\na blue potion\r\na green tree", 41), put_file("blank.txt", "\n\n", 2);
+    put_file("list.txt", "\xef\xbb\xbf" "a red dragon\n \t\na blue potion\r\na green tree", 46), put_file("blank.txt", "\n \n", 3);
     make_ball("ball.png", 32, 32, 1), make_ball("ball16.png", 16, 16, 4), make_ball("odd.png", 24, 20, 3), make_ball("large.png", 100, 60, 1);
 }
 
@@ -283,7 +283,7 @@ END_TEST
 
 START_TEST(prompts_come_from_a_file)
 {
-    must("$T draw --prompts list.txt -s 3 -n 2 --no-words --scale 1 -o list/ --sheet list.png && test $(ls list | wc -l) = 6 && $T recipe list/draw-6.png | grep -q '^prompt  *a blue potion$' && "
+    must("$T draw --prompts list.txt -s 3 -n 2 --no-words --scale 1 -o list/ --sheet list.png && test $(ls list | wc -l) = 6 && $T recipe list/draw-4.png | grep -q '^prompt  *a red dragon$' && $T recipe list/draw-6.png | grep -q '^prompt  *a blue potion$' && "
          "$T draw 'a blue potion' -s 6 --no-words --scale 1 -o same.png && cmp same.png list/draw-6.png && $T recipe list/draw-8.png | grep -q '^prompt  *a green tree$'");
     struct sprite sheet = picture("list.png");
     ck_assert_int_eq(sheet.width, 3 * (32 + 8));
