@@ -132,7 +132,7 @@ struct ids engine_eos(void)
 static bool append_given(const struct arguments *a, struct bytes *out, struct error *error)
 {
     static const enum option_id wishes[] = {OPTION_SIZE, OPTION_LIMIT, OPTION_PALETTE, OPTION_TILE, OPTION_SYMMETRY, OPTION_OUTLINE, OPTION_BACKGROUND, OPTION_BEST_OF, OPTION_ROWS, OPTION_BOX,
-                                            OPTION_MASK, OPTION_STRENGTH};
+                                            OPTION_MASK, OPTION_STRENGTH, OPTION_CANDIDATES, OPTION_NO_WORDS, OPTION_NEGATIVE_PROMPT, OPTION_FRAMES, OPTION_DURATION};
     static const enum option_id always[] = {OPTION_DO_SAMPLE, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_GUIDANCE_SCALE};
     for (int id = 0; id < OPTIONS; id++) {
         const struct option_value *v = &a->option[id];

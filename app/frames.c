@@ -89,7 +89,7 @@ static int choose_blink(const struct sprite *s, const struct box *b, uint8_t *ke
 }
 
 /* The likeliest of some redrawings that differ from the picture. */
-static bool blink(struct engine *e, const struct canvas *c, const struct box *b, const struct generation *options, uint64_t seed, struct sprite *out, struct error *error)
+static bool blink(struct engine *e, const struct canvas *c, const struct box *b, const struct engine_order *ask, struct sprite *out, struct error *error)
 {
     struct picture_order picture = {0};
     struct piece piece = {0};
@@ -97,7 +97,8 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     uint8_t keep[SPRITE_PIXELS];
     int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES, unit = c->doubled ? 2 : 1;
     if (choose_blink(&c->art, b, keep) == 0) return sprite_scale(&c->art, 1, out, error);
-    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = options, .seed = seed, .picture = &picture};
+    struct engine_order o = *ask;
+    o.picture = &picture;
     bool ok = canvas_order(e, c, &o, keep, want, &picture, error);
     for (int i = 0; ok && i < SPRITE_PIXELS; i++)
         if (want[i] == CODES_ANY && sprite_pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
@@ -109,12 +110,12 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     return ok;
 }
 
-static bool make_frames(struct engine *e, const struct canvas *c, const struct generation *options, uint64_t seed, int n, struct sprite *frames, struct error *error)
+static bool make_frames(struct engine *e, const struct canvas *c, const struct engine_order *o, int n, struct sprite *frames, struct error *error)
 {
     struct box b;
     if (!extent(&c->art, &b)) return error_set(error, ERROR_INPUT, "%s: shows nothing", e->a->word[0]);
     for (int i = 0; i < n; i++)
-        if (i == 2 ? !blink(e, c, &b, options, seed, &frames[i], error) : !sprite_scale(&c->art, 1, &frames[i], error)) return false;
+        if (i == 2 ? !blink(e, c, &b, o, &frames[i], error) : !sprite_scale(&c->art, 1, &frames[i], error)) return false;
     int row = calm_row(&c->art, &b, -1);
     shift(&frames[1], row, true);
     if (n < 4) return true;
@@ -143,11 +144,12 @@ static bool animate(const struct arguments *a, const struct sprite *frames, int 
     return ok;
 }
 
-static bool write_all(const struct arguments *a, const struct canvas *c, struct sprite *frames, int n, const char *path, const char *animation, struct error *error)
+static bool write_all(const struct engine *e, const struct canvas *c, const struct engine_order *o, struct sprite *frames, int n, const char *path, const char *animation, struct error *error)
 {
+    const struct arguments *a = e->a;
     struct sheet_frame list[FRAMES_MOST];
     char names[FRAMES_MOST][80];
-    struct bytes gif = {0};
+    struct bytes gif = {0}, recipe = {0};
     int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
     size_t stem = strlen(base) - strlen(file_extension(base));
@@ -156,9 +158,9 @@ static bool write_all(const struct arguments *a, const struct canvas *c, struct 
         snprintf(names[i], sizeof names[i], "%.*s %d.png", length, base, i);
         list[i] = (struct sheet_frame){&frames[i], names[i], duration};
     }
-    bool ok = animate(a, frames, n, duration, scale, &gif, error) && sheet_write(a, list, n, n, scale, path, NULL, error) && file_write(animation, gif.data, gif.n, error);
+    bool ok = animate(a, frames, n, duration, scale, &gif, error) && engine_recipe(e, o, NULL, 0, &recipe, error) && sheet_write(a, list, n, n, scale, path, bytes_text(&recipe), error) && file_write(animation, gif.data, gif.n, error);
     if (ok && !a->option[OPTION_JSON].given) printf("%s\n", animation);
-    bytes_free(&gif);
+    bytes_free(&gif), bytes_free(&recipe);
     return ok;
 }
 
@@ -179,10 +181,10 @@ bool verb_frames(const struct arguments *a, struct error *error)
     else ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", path, sizeof path, error);
     ok = ok && sheet_beside(path, ".gif", animation, sizeof animation, error) && sheet_beside(path, ".json", json, sizeof json, error) && engine_may_write(a, path, error) &&
          engine_may_write(a, animation, error) && engine_may_write(a, json, error);
-    uint64_t seed = ok && n > 2 ? engine_seed(a) : 0;
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = &options, .seed = ok && n > 2 ? engine_seed(a) : 0};
     ok = ok && (n <= 2 || engine_start(&e, a, true, error));
     e.a = a;
-    ok = ok && make_frames(&e, &canvas, &options, seed, n, frames, error) && write_all(a, &canvas, frames, n, path, animation, error);
+    ok = ok && make_frames(&e, &canvas, &o, n, frames, error) && write_all(&e, &canvas, &o, frames, n, path, animation, error);
     for (int i = 0; i < FRAMES_MOST; i++) sprite_free(&frames[i]);
     engine_stop(&e);
     canvas_free(&canvas);

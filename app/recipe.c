@@ -149,6 +149,7 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
     int scale = 0;
     bool ok = json_string(root, "vocabulary", &hash, error) && json_string(root, "modality", &modality, error) && json_string(root, "verb", &verb, error) &&
               json_string(root, "prompt", &prompt, error) && kind_of(modality, &piece.kind, error) && read_ids(root, &ids, error);
+    if (ok && strcmp(verb, "frames") == 0) ok = error_set(error, ERROR_INPUT, "recipe: of frames, which are made of a picture; `triptych frames` with that picture is wanted");
     if (ok && strcmp(hash, e->vocabulary_hash) != 0)
         ok = error_set(error, ERROR_INPUT, "recipe: made with vocabulary %.16s, this model has %s; the model that made the file is wanted (--model)", hash, e->vocabulary_hash);
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);

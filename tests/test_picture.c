@@ -262,7 +262,8 @@ START_TEST(colour_words_of_the_prompt_are_met)
     must("$T draw 'a purple monster' -s 5 -n 8 --scale 1 -o words/ && $T draw 'a purple monster' -s 5 -n 8 --scale 1 --no-words -o none/ && $T draw 'a purple monster' -s 7 --scale 1 -o alone.png && cmp words/draw-7.png alone.png");
     int with = coloured("words", "purple"), without = coloured("none", "purple");
     ck_assert_msg(with >= 5 && with > without, "purple: %d of 8, %d when words do not count", with, without);
-    must("$T redo words/draw-12.png -o again.png --scale 1 && cmp words/draw-12.png again.png");
+    must("$T redo words/draw-12.png -o again.png --scale 1 && cmp words/draw-12.png again.png && $T recipe none/draw-5.png | grep -q '\"no-words\":\"true\"' && "
+         "$T draw tree -s 1 --negative-prompt 'a house' -o tree.png && $T recipe tree.png | grep -q '\"negative-prompt\":\"a house\"' && $T redo tree.png -o tree2.png && cmp tree.png tree2.png");
 }
 END_TEST
 
@@ -462,6 +463,9 @@ START_TEST(sheets_and_frames_are_written_with_their_json)
         for (bool found = false; !found; rows[f]++)
             for (int x = 0; x < 32; x++) found = found || at(&sheet, 32 * f + x, rows[f])[3] != 0;
     ck_assert(rows[1] == rows[0] + 1 && rows[2] == rows[0] && rows[3] == rows[0] - 1);
+    must("$T recipe fr.png --json | grep -q '\"verb\":\"frames\".*\"seed\":1,.*\"candidates\":\"2\"'");
+    char text[1000];
+    ck_assert(run(text, sizeof text, "$T redo fr.png -o fr2.png") == 1 && strstr(text, "recipe: of frames") != NULL);
     must("$T frames odd.png --frames 2 && test -e odd-frames.png -a -e odd-frames.gif -a -e odd-frames.json");
     struct sprite many = ball;                                   /* a colour a pixel: the GIF has fewer, the sheet all */
     for (int i = 0; i < SPRITE_PIXELS; i++) memcpy(many.rgba + 4 * i, ((uint8_t[4]){(uint8_t)(i % 32 * 8), (uint8_t)(i / 32 * 8), 0, 255}), 4);
