@@ -74,22 +74,19 @@ bool picture_wishes(const struct arguments *a, const struct codes *codes, struct
 
 void canvas_free(struct canvas *c)
 {
-    sprite_free(&c->art), sprite_free(&c->full);
+    sprite_free(&c->art), sprite_free(&c->full), sprite_free(&c->file);
     *c = (struct canvas){0};
 }
 
 bool canvas_read(const struct arguments *a, const char *path, struct canvas *c, struct error *error)
 {
     struct bytes data = {0};
-    struct sprite whole = {0};
     *c = (struct canvas){0};
-    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &whole, NULL, error) || error_prefix(error, "%s", path)) &&
-              sprite_reduce(&whole, &c->art, &c->how, error) && sprite_place(&c->art, &c->full, error);
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &c->file, NULL, error) || error_prefix(error, "%s", path)) &&
+              sprite_reduce(&c->file, &c->art, &c->how, error) && sprite_place(&c->art, &c->full, error);
     if (ok && c->how.word[0] != '\0' && !a->option[OPTION_QUIET].given) app_say("%s: %s", path, c->how.word);
-    c->file_width = whole.width, c->file_height = whole.height;
     c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
     if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
-    sprite_free(&whole);
     bytes_free(&data);
     if (!ok) canvas_free(c);
     return ok;

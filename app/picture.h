@@ -24,7 +24,7 @@ struct canvas {
     struct sprite full;     /* 32 x 32 with hard alpha, what is encoded */
     bool doubled;           /* art of 16 x 16 */
     int x, y;               /* of the art's first pixel on the codes' grid of 32 x 32 (0 when doubled) */
-    int file_width, file_height;
+    struct sprite file;     /* the whole picture, as it came */
 };
 bool canvas_read(const struct arguments *a, const char *path, struct canvas *canvas, struct error *error);     /* what was done to fit it is told on stderr */
 void canvas_free(struct canvas *canvas);

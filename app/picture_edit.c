@@ -65,12 +65,12 @@ static bool keep_by_mask(const char *path, const struct canvas *c, uint8_t *keep
     struct sprite mask = {0};
     bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &mask, NULL, error) || error_prefix(error, "%s", path));
     bool small = ok && mask.width == c->art.width && mask.height == c->art.height;
-    if (ok && !small && (mask.width != c->file_width || mask.height != c->file_height))
-        ok = error_set(error, ERROR_INPUT, "%s: %d x %d pixels; those of the picture, %d x %d, are wanted", path, mask.width, mask.height, c->file_width, c->file_height);
+    if (ok && !small && (mask.width != c->file.width || mask.height != c->file.height))
+        ok = error_set(error, ERROR_INPUT, "%s: %d x %d pixels; those of the picture, %d x %d, are wanted", path, mask.width, mask.height, c->file.width, c->file.height);
     int changing = 0;
     for (int i = 0; ok && i < c->art.width * c->art.height; i++) {
         int x = i % c->art.width, y = i / c->art.width;
-        if (!small) x = c->how.left + middle(x, c->how.factor, c->file_width, c->art.width), y = c->how.top + middle(y, c->how.factor, c->file_height, c->art.height);
+        if (!small) x = c->how.left + middle(x, c->how.factor, c->file.width, c->art.width), y = c->how.top + middle(y, c->how.factor, c->file.height, c->art.height);
         const uint8_t *p = sprite_pixel(&mask, x, y);
         if (p[3] >= 128 && (p[0] | p[1] | p[2]) != 0) keep[i] = 0, changing++;
     }

@@ -264,3 +264,13 @@ bool palette_limit(uint8_t *rgba, size_t n, int most, int *colours, struct error
     mem_free(from), mem_free(map);
     return ok;
 }
+
+int palette_count(const uint8_t *rgba, size_t n, struct error *error)
+{
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    int count = map == NULL ? -1 : 0;
+    for (size_t i = 0; map != NULL && i < n; i++)
+        if (rgba[4 * i + 3] != 0) count += map[number_of(rgba + 4 * i)]++ == 0;
+    mem_free(map);
+    return count;
+}

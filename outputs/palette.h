@@ -29,6 +29,9 @@ bool palette_has(const struct palette *palette, const uint8_t rgb[3]);
  * of lightness is kept and no two colours become one; else each takes the nearest. */
 bool palette_recolour(const struct palette *palette, uint8_t *rgba, size_t n, struct error *error);
 
+/* How many colours the pixels that show have; -1 when memory ran out. */
+int palette_count(const uint8_t *rgba, size_t n, struct error *error);
+
 /* Leave a picture (rgba, n pixels) its `most` (1 to 256) commonest colours; each other becomes the nearest of them. *colours: how many it had. */
 bool palette_limit(uint8_t *rgba, size_t n, int most, int *colours, struct error *error);
 

@@ -83,6 +83,7 @@ static void start(void)
     put_file("p.gpl", PICO, sizeof PICO - 1);
     put_file("bad.hex", "12345\n", 6);
     put_file("list.txt", "\xef\xbb\xbf" "a red dragon\n \t\na blue potion\r\na green tree", 46), put_file("blank.txt", "\n \n", 3);
+    put_picture("void.png", &(struct sprite){4, 4, (uint8_t[64]){0}});
     make_ball("ball.png", 32, 32, 1), make_ball("ball16.png", 16, 16, 4), make_ball("odd.png", 24, 20, 3), make_ball("large.png", 100, 60, 1);
 }
 
@@ -131,6 +132,8 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T vary ball.png -s 1 -o x.mid", 2, "unknown kind of file; .png is wanted"},
     {"$T recolour ball.png", 2, "--palette is missing"},
     {"$T recolour ball.png --palette p.gpl -o ball16.png", 1, "ball16.png: is there already"},
+    {"$T describe void.png", 1, "void.png: shows nothing"},
+    {"$T frames void.png -s 1", 1, "void.png: shows nothing"},
     {"$T sheet ball.png", 2, "-o is missing"},
     {"$T sheet -o s.png", 2, "the files are missing"},
     {"$T sheet ball.png p.gpl -o s.png", 1, "p.gpl: PNG"},
@@ -405,16 +408,22 @@ END_TEST
 /* The caption names no colour that is not among those measured, and no key. */
 START_TEST(captions_fit_what_is_measured)
 {
-    static const char *const files[] = {"ball.png", "ball16.png", "odd.png"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const files[] = {"ball.png", "ball16.png", "odd.png", "large.png"};
+    static const char *const sizes[] = {"\"width\":32,\"height\":32,\"palette\":", "\"width\":16,\"height\":16,", "\"width\":24,\"height\":20,", "\"width\":100,\"height\":60,"};
+    for (int i = 0; i < 4; i++) {
         char command[100], text[2000], caption[400];
-        snprintf(command, sizeof command, "$T describe %s --json", files[i]);
+        snprintf(command, sizeof command, "$T describe %s --json -q", files[i]);
         ck_assert_int_eq(run(text, sizeof text, command), 0);
         ck_assert_int_eq(sscanf(text, "{\"file\":\"%*[^\"]\",\"caption\":\"%399[^\"]\"", caption), 1);
-        const char *facts = strstr(text, i == 1 ? "\"size\":16,\"palette\":" : "\"size\":32,\"palette\":");
+        const char *facts = strstr(text, sizes[i]);
         int named = colours_first_named(caption);
         ck_assert_msg(facts != NULL && (named < 0 || strstr(strstr(facts, "\"colours\":["), colours_name(named)) != NULL) && strstr(caption, " major") == NULL, "%s", text);
     }
+    struct sprite large = picture("large.png");
+    char command[200];
+    snprintf(command, sizeof command, "$T describe large.png 2>&1 | grep -q 'averaged down' && $T describe large.png -q | grep -q '^100 x 60, %d colours,'", palette_count(large.rgba, 6000, &(struct error){0}));
+    must(command);
+    sprite_free(&large);
 }
 END_TEST
 
