@@ -90,7 +90,7 @@ static bool draw(struct engine *e, struct drawing *d, struct error *error)
     bool ok = picture_wishes(e->a, e->vocabulary.codes, &picture, error);
     d->order.picture = &picture;
     if (batch < 1) batch = 1;
-    for (int done = 0, n; ok && done < pictures(d) && !app_stop; done += n) {
+    for (int done = 0, n; ok && done < pictures(d); done += n) {
         n = pictures(d) - done < batch ? pictures(d) - done : batch;
         ok = draw_some(e, d, done, n, file->given ? &contact : NULL, error);
     }

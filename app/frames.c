@@ -6,6 +6,7 @@
  *
  * The row that is left out or doubled is the one in the middle third that differs least from the row above it, so that no line of the
  * drawing is broken. Written are a sheet (.png) with its JSON and an animation (.gif). */
+#include "app/make.h"
 #include "app/picture.h"
 #include "app/sheet.h"
 #include "core/file.h"
@@ -150,7 +151,7 @@ static bool write_all(const struct engine *e, const struct canvas *c, const stru
     struct sheet_frame list[FRAMES_MOST];
     char names[FRAMES_MOST][80];
     struct bytes gif = {0}, recipe = {0};
-    int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
+    int duration = ((int)a->option[OPTION_DURATION].number + 5) / 10 * 10, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
     size_t stem = strlen(base) - strlen(file_extension(base));
     int length = (int)utf8_cut(base, stem < 64 ? stem : 64);
@@ -170,16 +171,12 @@ bool verb_frames(const struct arguments *a, struct error *error)
     struct generation options = {0};
     struct canvas canvas = {0};
     struct sprite frames[FRAMES_MOST] = {{0}};
-    char path[PATH_MAX], animation[PATH_MAX], json[PATH_MAX];
+    char name[PATH_MAX], path[PATH_MAX], animation[PATH_MAX], json[PATH_MAX];
     int n = (int)a->option[OPTION_FRAMES].number;
     if (a->words != 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "%d files; one .png is wanted", a->words);
-    const char *given = a->option[OPTION_OUTPUT].text;
-    if (given != NULL && !file_has_extension(given, ".png")) return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; .png is wanted", given);
     bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error);
     options.guidance_scale = 1;
-    if (given != NULL) snprintf(path, sizeof path, "%s", given);
-    else ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", path, sizeof path, error);
-    ok = ok && sheet_beside(path, ".gif", animation, sizeof animation, error) && sheet_beside(path, ".json", json, sizeof json, error) && engine_may_write(a, path, error) &&
+    ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", name, sizeof name, error) && make_output(a, MODALITY_IMAGE, name, path, error) && sheet_beside(path, ".gif", animation, sizeof animation, error) && sheet_beside(path, ".json", json, sizeof json, error) && engine_may_write(a, path, error) &&
          engine_may_write(a, animation, error) && engine_may_write(a, json, error);
     struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = &options, .seed = ok && n > 2 ? engine_seed(a) : 0};
     ok = ok && (n <= 2 || engine_start(&e, a, true, error));

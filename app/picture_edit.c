@@ -9,6 +9,7 @@
 #include "outputs/png.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CANDIDATES = 48, RETRIES = 5 };
@@ -47,11 +48,19 @@ static bool keep_patches(const struct arguments *a, const struct canvas *c, uint
 
 static bool keep_around_box(const char *text, const struct canvas *c, uint8_t *keep, struct error *error)
 {
-    int x, y, w, h, used = 0;
-    if (sscanf(text, "%d,%d,%d,%d%n", &x, &y, &w, &h, &used) != 4 || text[used] != '\0') return error_set(error, ERROR_USAGE, "--box: '%.40s'; X,Y,W,H are wanted", text);
-    if (x < 0 || y < 0 || w < 1 || h < 1 || x > c->art.width - w || y > c->art.height - h)
-        return error_set(error, ERROR_INPUT, "--box: %d,%d,%d,%d does not lie in the art of %d x %d pixels", x, y, w, h, c->art.width, c->art.height);
-    for (int j = 0; j < h; j++) memset(keep + (y + j) * c->art.width + x, 0, (size_t)w);
+    long number[4], x, y, w, h;
+    const char *at = text;
+    for (int i = 0; i < 4; i++) {
+        char *end;
+        number[i] = strtol(at, &end, 10);
+        if (end == at || *end != (i < 3 ? ',' : '\0')) return error_set(error, ERROR_USAGE, "--box: '%.40s'; X,Y,W,H are wanted", text);
+        at = end + 1;
+    }
+    x = number[0], y = number[1], w = number[2], h = number[3];
+    if (w < 1 || h < 1) return error_set(error, ERROR_USAGE, "--box: '%.40s'; W and H of at least 1 are wanted", text);
+    if (x < 0 || y < 0 || w > c->art.width || h > c->art.height || x > c->art.width - w || y > c->art.height - h)      /* strtol stays in its range */
+        return error_set(error, ERROR_INPUT, "--box: %.40s does not lie in the art of %d x %d pixels", text, c->art.width, c->art.height);
+    for (long j = 0; j < h; j++) memset(keep + (y + j) * c->art.width + x, 0, (size_t)w);
     return true;
 }
 
@@ -89,12 +98,13 @@ static bool keep_outside(const struct arguments *a, const struct canvas *c, uint
 
 /* ---- one edit ---- */
 
-/* Without -o: the picture's own name, the verb and the seed. */
+/* The picture's own name, the verb and the seed, unless -o says otherwise. */
 static bool edit_path(const struct arguments *a, const char *verb, uint64_t seed, char path[PATH_MAX], struct error *error)
 {
     const char *base = file_base(a->word[0]);
-    if (a->option[OPTION_OUTPUT].text != NULL) return make_path(a, MODALITY_IMAGE, seed, (int)a->option[OPTION_COUNT].number, path, error);
-    return snprintf(path, PATH_MAX, "%.*s-%s-%llu.png", (int)(strlen(base) - strlen(file_extension(base))), base, verb, (unsigned long long)seed) > 0;
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%.*s-%s", (int)(strlen(base) - strlen(file_extension(base))), base, verb);
+    return make_path_named(a, MODALITY_IMAGE, name, seed, (int)a->option[OPTION_COUNT].number, path, error);
 }
 
 /* Redrawn; once more, a few times at most, while nothing shows. */
@@ -142,7 +152,7 @@ static bool edit_picture(const struct arguments *a, const struct edit *edit, str
     o.seed = ok ? engine_seed(a) : 0;
     for (int i = 0; ok && i < count; i++) ok = edit_path(a, edit->verb, o.seed + (uint64_t)i, path, error) && engine_may_write(a, path, error);
     ok = ok && engine_start(&e, a, true, error);
-    for (int i = 0; ok && i < count && !app_stop; i++, o.seed++) ok = edit_path(a, edit->verb, o.seed, path, error) && edit_one(&e, edit, &canvas, &o, path, error);
+    for (int i = 0; ok && i < count; i++, o.seed++) ok = (!app_stop || error_set(error, ERROR_STOPPED, "stopped")) && edit_path(a, edit->verb, o.seed, path, error) && edit_one(&e, edit, &canvas, &o, path, error);
     engine_stop(&e);
     canvas_free(&canvas);
     generation_free(&options);

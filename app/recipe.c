@@ -1,5 +1,6 @@
 /* recipe: what made this file; redo: make it again, exactly, from the ids in its recipe; models: what is at hand. */
 #include "app/make.h"
+#include "app/sheet.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "outputs/wav.h"
@@ -164,7 +165,8 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
     if (ok && piece.kind == MODALITY_IMAGE && !composed) ok = make_parameters(&piece, parameters, error);
     const char *about = piece.kind != MODALITY_IMAGE ? NULL : composed ? prompt : parameters;
     ok = ok && (scale > 0 ? engine_write_picture(e->a, &piece, path, about, scale, error) : engine_write(e->a, &piece, path, about, error));
-    if (ok) printf("%s\n", path);
+    if (ok && e->a->option[OPTION_JSON].given) ok = make_tell_file(path, recipe, error);
+    else if (ok) printf("%s\n", path);
     ids_free(&ids);
     piece_free(&piece);
     return ok;
@@ -175,14 +177,13 @@ bool verb_redo(const struct arguments *a, struct error *error)
     struct engine e = {0};
     struct bytes text = {0};
     cJSON *root = NULL;
-    char path[PATH_MAX];
+    char end[300], name[PATH_MAX], path[PATH_MAX];
+    const char *modality;
+    enum modality_kind kind = MODALITY_TEXT;
     bool ok = one_file(a, error) && read_recipe(a->word[0], &text, error) &&
-              ((root = json_parse(text.data, text.n, error)) != NULL || error_prefix(error, "%s: recipe", a->word[0]));
-    if (ok) {
-        const char *base = a->word[0], *extension = file_extension(base);
-        if (a->option[OPTION_OUTPUT].text != NULL) snprintf(path, sizeof path, "%s", a->option[OPTION_OUTPUT].text);
-        else snprintf(path, sizeof path, "%.*s-redo%s", (int)(strlen(base) - strlen(extension)), base, extension);
-    }
+              ((root = json_parse(text.data, text.n, error)) != NULL || error_prefix(error, "%s: recipe", a->word[0])) && json_string(root, "modality", &modality, error) && kind_of(modality, &kind, error);
+    if (ok) snprintf(end, sizeof end, "-redo%s", file_extension(a->word[0]));
+    ok = ok && sheet_beside(a->word[0], end, name, sizeof name, error) && make_output(a, kind, name, path, error);
     ok = ok && engine_may_write(a, path, error) && engine_start(&e, a, false, error) && redo(&e, root, &text, path, error);
     engine_stop(&e);
     cJSON_Delete(root);

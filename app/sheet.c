@@ -1,5 +1,6 @@
 /* sheet: pictures on one sprite sheet; and the contact sheet of draw. See sheet.h. */
 #include "app/sheet.h"
+#include "app/make.h"
 #include "app/picture.h"
 #include "core/file.h"
 #include "core/mem.h"
@@ -146,10 +147,10 @@ static bool make_sheet(const struct arguments *a, struct sprite *pictures, struc
 
 bool verb_sheet(const struct arguments *a, struct error *error)
 {
-    const char *path = a->option[OPTION_OUTPUT].text;
+    char path[PATH_MAX];
     if (a->words < 1) return error_set(error, ERROR_USAGE, "the files are missing; some .png are wanted");
-    if (path == NULL) return error_set(error, ERROR_USAGE, "-o is missing; the name of the sheet, a .png, is wanted");
-    if (!file_has_extension(path, ".png")) return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; .png is wanted", path);
+    if (a->option[OPTION_OUTPUT].text == NULL) return error_set(error, ERROR_USAGE, "-o is missing; the name of the sheet, a .png, is wanted");
+    if (!make_output(a, MODALITY_IMAGE, "sheet.png", path, error)) return false;
     struct sprite *pictures = mem_alloc((size_t)a->words, sizeof *pictures, error);
     struct sheet_frame *frames = mem_alloc((size_t)a->words, sizeof *frames, error);
     bool ok = picture_options_check(a, error) && pictures != NULL && frames != NULL && make_sheet(a, pictures, frames, path, error);

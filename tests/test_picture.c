@@ -119,6 +119,11 @@ static const struct { const char *command; int code; const char *message; } WRON
     {"$T draw x -s 1 --sheet ball.png", 1, "ball.png: is there already"},
     {"$T draw x -s 1 --preview ascii", 2, "--preview: 'ascii' is unknown"},
     {"$T fill ball.png -s 1", 2, "one of --box and --mask is wanted"},
+    {"$T fill ball.png -s 1 --box 4294967297,0,1,1", 1, "--box: 4294967297,0,1,1 does not lie in the art"},
+    {"$T fill ball.png -s 1 --box 9223372036854775807,0,32,1", 1, "does not lie in the art"},
+    {"$T fill ball.png -s 1 --box 0,0,0,1", 2, "--box: '0,0,0,1'; W and H of at least 1 are wanted"},
+    {"$T vary ball.png -s 1 -o $(yes abcdefgh | head -600 | tr -d '\\n').png", 2, "the path is too long"},
+    {"$T redo ball.png -o r.jpg", 1, "ball.png: has no recipe"},
     {"$T fill ball.png -s 1 --box 1,2,3", 2, "--box: '1,2,3'; X,Y,W,H"},
     {"$T fill ball.png -s 1 --box 30,0,3,3", 1, "30,0,3,3 does not lie in the art of 32 x 32"},
     {"$T fill ball16.png -q -s 1 --box 0,0,17,3", 1, "in the art of 16 x 16"},
@@ -487,6 +492,21 @@ START_TEST(sheets_and_frames_are_written_with_their_json)
 }
 END_TEST
 
+START_TEST(written_files_go_where_they_are_sent)
+{
+    must("mkdir out && $T vary ball.png -s 7 -q --candidates 1 -o out/ && $T vary odd.png -s 7 -q --candidates 1 -o out && ls out/ball-vary-7.png out/odd-vary-7.png");
+    must("$T recolour ball.png --palette p.gpl -o out && $T frames ball.png --frames 2 -o out/ && $T sheet ball.png -o out/ && ls out/ball-recoloured.png out/ball-frames.gif out/ball-frames.json out/sheet.json");
+    must("$T redo out/ball-vary-7.png -o out/again/ && cmp out/again/ball-vary-7-redo.png out/ball-vary-7.png && $T redo out/ball-vary-7.png && test -e out/ball-vary-7-redo.png");
+    must("$T redo out/ball-vary-7.png --json -o j.png | grep -q '^{\"file\":\"j.png\",\"recipe\":{\"triptych\"' && test \"$($T recolour ball.png --palette p.gpl --json -o j2.png)\" = '{\"file\":\"j2.png\"}'");
+    char text[1000];
+    ck_assert(run(text, sizeof text, "$T redo out/ball-vary-7.png -o j.jpg") == 2 && strstr(text, "-o j.jpg: unknown kind of file; .png is wanted") != NULL);
+    must("n=$(yes a | head -64 | tr -d '\\n') && cp ball.png $n.png && $T frames $n.png --frames 2 --duration 33 -q && grep -q \"\\\"filename\\\":\\\"$n 1.png\\\".*duration\\\":30}\" $n-frames.json && "
+         "od -An -tx1 $n-frames.gif | tr -d ' \\n' | grep -q '21f904090300'");
+    ck_assert_int_eq(run(text, sizeof text, "$T vary ball.png -s 1 -n 50 -o stop/ & p=$!; sleep 2; kill -INT $p; wait $p"), 1);
+    ck_assert_msg(strstr(text, "triptych vary: stopped") != NULL, "%s", text);
+}
+END_TEST
+
 START_TEST(previews_are_shown_when_asked_for)
 {
     must("$T recolour ball.png --palette p.gpl -o p1.png --preview sixel | head -c 3 | od -An -c | grep -q '033   P   q'");
@@ -518,6 +538,7 @@ int main(void)
     tcase_add_test(all, captions_fit_what_is_measured);
     tcase_add_test(all, recoloured_pictures_have_the_palette_only);
     tcase_add_test(all, sheets_and_frames_are_written_with_their_json);
+    tcase_add_test(all, written_files_go_where_they_are_sent);
     tcase_add_test(all, previews_are_shown_when_asked_for);
     suite_add_tcase(suite, all);
     return suite_run(suite);
