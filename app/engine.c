@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #ifndef TRIPTYCH_SHARE
@@ -471,13 +472,28 @@ static enum preview_kind preview_kind(const struct option_value *asked)
     return truecolour ? PREVIEW_TRUE_COLOUR : PREVIEW_256_COLOURS;
 }
 
+/* Most pixels that a preview may be wide (and twice as many high): the terminal's columns, for graphics more. */
+static int preview_most(enum preview_kind kind)
+{
+    enum { GRAPHICS = 1024, UNKNOWN = 256 };
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (kind == PREVIEW_SIXEL || kind == PREVIEW_KITTY) return GRAPHICS;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return columns != NULL && atoi(columns) > 0 ? atoi(columns) : UNKNOWN;
+}
+
 void engine_preview(const struct arguments *a, const struct sprite *sprite)
 {
     struct bytes text = {0};
+    struct sprite small = {0};
     struct error ignored = {0};
     const struct option_value *asked = &a->option[OPTION_PREVIEW];
     if (a->option[OPTION_NO_PREVIEW].given || (asked->given && strcmp(asked->text, "none") == 0)) return;
     if (!asked->given && (!isatty(STDOUT_FILENO) || getenv("NO_COLOR") != NULL)) return;
-    if (preview_print(sprite, preview_kind(asked), &text, &ignored)) fwrite(text.data, 1, text.n, stdout);
+    enum preview_kind kind = preview_kind(asked);
+    int most = preview_most(kind), across = (sprite->width + most - 1) / most, down = (sprite->height + 2 * most - 1) / (2 * most);
+    if (sprite_thin(sprite, across > down ? across : down, &small, &ignored) && preview_print(&small, kind, &text, &ignored)) fwrite(text.data, 1, text.n, stdout);
+    sprite_free(&small);
     bytes_free(&text);
 }

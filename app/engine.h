@@ -81,7 +81,8 @@ bool engine_information(const struct engine *engine, const char *prompt, const s
 /* True when `path` may be written (it is not there, or --overwrite). */
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error);
 
-/* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. */
+/* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. What is wider than the
+ * terminal is thinned by a whole factor. */
 void engine_preview(const struct arguments *a, const struct sprite *sprite);
 bool engine_preview_check(const struct arguments *a, struct error *error);      /* is --preview a way that there is? engine_start asks, too */
 

@@ -76,7 +76,7 @@ bool image_decode(const struct vocabulary *v, const int32_t *ids, size_t n, cons
     bool ok = vocabulary_local(ids, n, v->image_first, codes_vocabulary(v->codes), &local, error) &&
               codes_decode_exact(v->codes, local.id, local.n, f->colour, f->colours, &full, &native, error);
     if (ok && native == 16) {
-        ok = sprite_halve(&full, out, error);
+        ok = sprite_thin(&full, 2, out, error);
         sprite_free(&full);
     } else if (ok) *out = full;
     if (ok && f->base.rgba != NULL) ok = keep_pixels(f, out, error);

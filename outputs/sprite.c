@@ -83,16 +83,19 @@ bool sprite_scale(const struct sprite *in, int scale, struct sprite *out, struct
     return true;
 }
 
-/* One pixel of each cell of the grid. */
-static bool thin(const struct sprite *in, const struct sprite_fitting *how, struct sprite *out, struct error *error)
+/* One pixel of each of width x height cells of the grid. */
+static bool thin(const struct sprite *in, const struct sprite_fitting *how, int width, int height, struct sprite *out, struct error *error)
 {
-    if (!sprite_init(out, (in->width - how->left) / how->factor, (in->height - how->top) / how->factor, error)) return false;
-    for (int y = 0; y < out->height; y++)
-        for (int x = 0; x < out->width; x++) memcpy(sprite_pixel(out, x, y), sprite_pixel(in, how->left + x * how->factor, how->top + y * how->factor), 4);
+    if (!sprite_init(out, width, height, error)) return false;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) memcpy(sprite_pixel(out, x, y), sprite_pixel(in, how->left + x * how->factor, how->top + y * how->factor), 4);
     return true;
 }
 
-bool sprite_halve(const struct sprite *in, struct sprite *out, struct error *error) { return thin(in, &(struct sprite_fitting){.factor = 2}, out, error); }
+bool sprite_thin(const struct sprite *in, int factor, struct sprite *out, struct error *error)
+{
+    return thin(in, &(struct sprite_fitting){.factor = factor}, (in->width + factor - 1) / factor, (in->height + factor - 1) / factor, out, error);
+}
 
 void sprite_flip(struct sprite *s)
 {
@@ -184,7 +187,7 @@ bool sprite_reduce(const struct sprite *in, struct sprite *out, struct sprite_fi
 {
     find_grid(in, how);
     if (how->factor > 1 || (in->width <= SPRITE_SIDE && in->height <= SPRITE_SIDE)) {
-        if (!thin(in, how, out, error)) return false;
+        if (!thin(in, how, (in->width - how->left) / how->factor, (in->height - how->top) / how->factor, out, error)) return false;
         bool cut = out->width * how->factor != in->width || out->height * how->factor != in->height;
         if (how->factor > 1) snprintf(how->word, sizeof how->word, "reduced by %d to %d x %d pixels%s", how->factor, out->width, out->height, cut ? ", the border cut off" : "");
         return true;

@@ -42,9 +42,9 @@ bool sprite_fit(const struct sprite *in, struct sprite *out, struct error *error
 /* True when a 32 x 32 picture is 16 x 16 art with every pixel doubled. */
 bool sprite_is_doubled(const struct sprite *sprite);
 
-/* Every pixel becomes scale x scale (scale >= 1), at most SPRITE_SIDE_MOST in all; and a doubled picture back to 16 x 16. */
+/* Every pixel becomes scale x scale (scale >= 1), at most SPRITE_SIDE_MOST in all; and back: every factor-th pixel of every factor-th row. */
 bool sprite_scale(const struct sprite *in, int scale, struct sprite *out, struct error *error);
-bool sprite_halve(const struct sprite *in, struct sprite *out, struct error *error);
+bool sprite_thin(const struct sprite *in, int factor, struct sprite *out, struct error *error);
 
 /* True when no pixel shows. */
 bool sprite_is_blank(const struct sprite *sprite);

@@ -512,6 +512,7 @@ START_TEST(previews_are_shown_when_asked_for)
     must("$T recolour ball.png --palette p.gpl -o p1.png --preview sixel | head -c 3 | od -An -c | grep -q '033   P   q'");
     must("$T recolour ball.png --palette p.gpl -o p1.png --overwrite --preview kitty | head -c 3 | od -An -c | grep -q '033   _   G'");
     must("$T recolour ball.png --palette p.gpl -o p2.png --preview half | head -c 7 | od -An -c | grep -q '033   \\[   .   8   ;'");
+    must("COLUMNS=80; export COLUMNS; $T recolour large.png --palette p.gpl -o p3.png --preview half > p3.txt && test $(wc -l < p3.txt) = 16 && test $(head -1 p3.txt | grep -o ▀ | wc -l) = 50");
     must("test \"$($T draw 'a red ball' -s 1 -o p1.png --overwrite --preview none)\" = p1.png && test \"$($T draw 'a red ball' -s 1 -o p1.png --overwrite)\" = p1.png");
 }
 END_TEST
