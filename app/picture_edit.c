@@ -144,10 +144,10 @@ static bool edit_picture(const struct arguments *a, const struct edit *edit, str
     uint8_t keep[SPRITE_PIXELS] = {0};
     if (a->words < 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "the file is missing; a .png is wanted");
     if (a->words > 2) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words - 1);
-    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = edit->verb, .prompt = a->words > 1 ? a->word[1] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = edit->verb, .prompt = a->words > 1 ? a->word[1] : NULL, .options = &options};
     bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error) &&
               edit->choose(a, &canvas, 0, keep, error);
-    if (o.prompt == NULL && o.negative == NULL) options.guidance_scale = 1;
+    if (o.prompt == NULL) options.guidance_scale = 1;
     if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.how.factor;
     o.seed = ok ? engine_seed(a) : 0;
     for (int i = 0; ok && i < count; i++) ok = edit_path(a, edit->verb, o.seed + (uint64_t)i, path, error) && engine_may_write(a, path, error);

@@ -29,8 +29,6 @@ static bool keep_pixels(const struct image_finish *f, struct sprite *s, struct e
     return true;
 }
 
-static int light(const uint8_t rgb[3]) { return 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]; }
-
 static bool is_opaque(const struct sprite *s, int x, int y) { return x >= 0 && y >= 0 && x < s->width && y < s->height && sprite_pixel(s, x, y)[3] != 0; }
 
 /* See-through pixels beside the shape become dark; where the shape meets the frame, its own last pixels do. */
@@ -65,7 +63,7 @@ static void darkest(const struct vocabulary *v, const struct image_finish *f, co
     for (int i = 0; i < sent && i < f->colours; i++) memcpy(all[i], f->colour[i], 3);
     memcpy(rgb, all[0], 3);
     for (int i = 1; i < sent; i++)
-        if (light(all[i]) < light(rgb)) memcpy(rgb, all[i], 3);
+        if (sprite_light(all[i]) < sprite_light(rgb)) memcpy(rgb, all[i], 3);
 }
 
 bool image_decode(const struct vocabulary *v, const int32_t *ids, size_t n, const struct image_finish *f, struct sprite *out, struct error *error)

@@ -171,7 +171,7 @@ static int by_count(const void *a, const void *b)
     return x->count != y->count ? y->count - x->count : memcmp(x->rgb, y->rgb, 3);
 }
 
-static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]}; }
+static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = sprite_light(rgb)}; }
 
 /* Squared distance, lightness counting most: it carries the shapes. */
 static double apart(const struct tone *a, const struct tone *b)

@@ -108,18 +108,7 @@ bool png_read_sprite(const void *data, size_t n, struct sprite *out, struct byte
 
 /* ---- writing ---- */
 
-struct palette { uint8_t rgba[256][4]; int n; };
-
-static int palette_find(struct palette *p, const uint8_t pixel[4])
-{
-    for (int i = 0; i < p->n; i++)
-        if (memcmp(p->rgba[i], pixel, 4) == 0) return i;
-    if (p->n == 256) return -1;
-    memcpy(p->rgba[p->n], pixel, 4);
-    return p->n++;
-}
-
-struct output { struct bytes *out; struct error *error; png_structp png; png_infop info; const struct sprite *sprite; struct palette palette; uint8_t *indices; bool indexed; };
+struct output { struct bytes *out; struct error *error; png_structp png; png_infop info; const struct sprite *sprite; struct colour_list palette; uint8_t *indices; bool indexed; };
 
 static void write_bytes(png_structp png, png_bytep from, size_t n)
 {
@@ -130,7 +119,7 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
 static void flush_bytes(png_structp png) { (void)png; }
 
 /* Palette entries that are not opaque come first, so that tRNS is short. */
-static void order_palette(struct palette *p)
+static void order_palette(struct colour_list *p)
 {
     int at = 0;
     for (int i = 0; i < p->n; i++) {
@@ -187,9 +176,9 @@ static bool index_pixels(struct output *o)
     o->indices = mem_alloc(n, 1, o->error);
     if (o->indices == NULL) return false;
     o->indexed = true;
-    for (size_t i = 0; o->indexed && i < n; i++) o->indexed = palette_find(&o->palette, o->sprite->rgba + 4 * i) >= 0;
+    for (size_t i = 0; o->indexed && i < n; i++) o->indexed = colour_list_index(&o->palette, o->sprite->rgba + 4 * i) >= 0;
     order_palette(&o->palette);
-    for (size_t i = 0; o->indexed && i < n; i++) o->indices[i] = (uint8_t)palette_find(&o->palette, o->sprite->rgba + 4 * i);
+    for (size_t i = 0; o->indexed && i < n; i++) o->indices[i] = (uint8_t)colour_list_index(&o->palette, o->sprite->rgba + 4 * i);
     return true;
 }
 

@@ -214,3 +214,12 @@ bool sprite_fit(const struct sprite *in, struct sprite *out, struct error *error
     sprite_free(&art);
     return ok;
 }
+
+int colour_list_index(struct colour_list *list, const uint8_t rgba[4])
+{
+    for (int i = 0; i < list->n; i++)
+        if (memcmp(list->rgba[i], rgba, 4) == 0) return i;
+    if (list->n == sizeof list->rgba / sizeof *list->rgba) return -1;
+    memcpy(list->rgba[list->n], rgba, 4);
+    return list->n++;
+}

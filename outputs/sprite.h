@@ -26,6 +26,9 @@ void sprite_free(struct sprite *sprite);
 /* The pixel x, y of a sprite, four bytes. */
 static inline uint8_t *sprite_pixel(const struct sprite *s, int x, int y) { return s->rgba + 4 * ((size_t)y * (size_t)s->width + (size_t)x); }
 
+/* Lightness from 0 to 255,000: what the eye makes of red, green and blue (ITU-R BT.601). */
+static inline int sprite_light(const uint8_t rgb[3]) { return 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]; }
+
 /* How a picture became art: each pixel of the art stands for factor x factor of the picture from left, top on. `word` tells what was done, "" when
  * nothing was. Averaged pictures have factor 1. */
 struct sprite_fitting { int factor, left, top; char word[100]; };
@@ -48,6 +51,12 @@ bool sprite_thin(const struct sprite *in, int factor, struct sprite *out, struct
 
 /* True when no pixel shows. */
 bool sprite_is_blank(const struct sprite *sprite);
+
+/* Colours as indices, in the order of their first coming; {0} is an empty list. */
+struct colour_list { uint8_t rgba[256][4]; int n; };
+
+/* The index of a colour, which is added when it is new; -1 when the list is full. */
+int colour_list_index(struct colour_list *list, const uint8_t rgba[4]);
 
 /* Mirror left and right in place. */
 void sprite_flip(struct sprite *sprite);

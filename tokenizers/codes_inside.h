@@ -51,9 +51,6 @@ static inline int codes_pixel(bool doubled, int place, int k)
     return (place / per_row * 2 + k / 2) * SPRITE_SIDE + (place % per_row * 2 + k % 2) * wide;
 }
 
-/* Lightness in thousandths (ITU-R BT.601 weights). */
-static inline int codes_light(const uint8_t c[3]) { return 299 * c[0] + 587 * c[1] + 114 * c[2]; }
-
 /* May a pattern stand in this picture, wishes aside? */
 bool codes_pattern_fits(const struct codes *codes, const struct codes_grammar *grammar, int pattern);
 

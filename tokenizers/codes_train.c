@@ -108,7 +108,7 @@ static bool seed_centres(const struct trainer *t, const struct votes *v, float (
 
 static int by_light(const void *a, const void *b)
 {
-    int x = codes_light(a), y = codes_light(b);
+    int x = sprite_light(a), y = sprite_light(b);
     return x != y ? (x < y ? -1 : 1) : memcmp(a, b, 3);
 }
 

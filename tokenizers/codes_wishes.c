@@ -40,7 +40,7 @@ void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, 
         bool listed = at < w->colours && w->colour[at].master == i;
         colour[i] = i == next_must || (i < next_must && spare && (listed || !w->only));
         if (w->only && listed && g->colours + w->colours - at < w->least) colour[i] = 0;       /* too few would be left */
-        if (w->dark && g->colours == 0 && !w->only && codes_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
+        if (w->dark && g->colours == 0 && !w->only && sprite_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
     }
     if (musts > 0 || g->colours < w->least) *end = 0;
 }
