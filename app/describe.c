@@ -3,6 +3,7 @@
  * The model may say "jig in G major" of a waltz in A minor. So its likeliest caption is held against the facts that it names: key, metre, bars, tempo
  * and instruments of a tune, the first colour of a picture. Where they contradict it, captions are drawn until one fits; where none does, the first of those
  * that are contradicted least is told. */
+#include "app/picture.h"
 #include "app/tune_show.h"
 #include "core/json.h"
 #include "modalities/colours.h"
@@ -76,7 +77,7 @@ static bool picture_wrong(const struct sprite *s, const char *caption, int *wron
 {
     struct music_wishes w = MUSIC_WISHES_NONE;
     struct bytes said = {0};
-    int number[3], n = colours_of_sprite(s, number), named = colours_first_named(caption);
+    int number[3], n = colours_of_sprite(s, NULL, number), named = colours_first_named(caption);
     bool ok = music_words_find(caption, &w, &said, error), seen = named < 0;
     for (int i = 0; i < n; i++) seen = seen || number[i] == named;
     *wrong = !seen + (w.key >= 0) + w.parts;
@@ -113,27 +114,18 @@ static bool find_caption(struct engine *e, const struct piece *piece, const stru
 
 /* ---- the facts ---- */
 
-static int count_colours(const struct sprite *s)
+/* What is measured of the picture as it came, of scaled-up art at its own size: "16 x 16, 7 colours, mostly red, brown, 62 % opaque", or the same as JSON members. */
+static bool picture_facts(const struct canvas *c, bool json, struct bytes *out, struct error *error)
 {
-    int n = 0;
-    for (int i = 0; i < s->width * s->height; i++) {
-        bool fresh = s->rgba[4 * i + 3] > 0;
-        for (int k = 0; fresh && k < i; k++) fresh = memcmp(s->rgba + 4 * k, s->rgba + 4 * i, 4) != 0;
-        n += fresh;
-    }
-    return n;
-}
-
-/* "16 x 16, 7 colours, mostly red, brown, 62 % opaque", or the same as JSON members. */
-static bool picture_facts(const struct sprite *s, bool json, struct bytes *out, struct error *error)
-{
-    int number[3], n = colours_of_sprite(s, number), opaque = 0, palette = count_colours(s), pixels = s->width * s->height, native = sprite_is_doubled(s) ? s->width / 2 : s->width;
+    bool averaged = c->how.factor == 1 && c->how.word[0] != '\0';
+    const struct sprite *s = averaged ? &c->file : &c->art;
+    int number[3], n = colours_of_sprite(s, NULL, number), opaque = 0, pixels = s->width * s->height, palette = palette_count(s->rgba, (size_t)pixels, error);
     struct bytes names = {0};
-    bool ok = true;
+    bool ok = palette >= 0;
     for (int i = 0; i < pixels; i++) opaque += s->rgba[4 * i + 3] > 0;
     for (int i = 0; ok && i < n; i++) ok = bytes_printf(&names, error, json ? "%s\"%s\"" : "%s%s", i > 0 ? (json ? "," : ", ") : "", colours_name(number[i]));
-    if (json) ok = ok && bytes_printf(out, error, "\"size\":%d,\"palette\":%d,\"colours\":[%s],\"opaque\":%.4f", native, palette, names.n > 0 ? bytes_text(&names) : "", (double)opaque / pixels);
-    else ok = ok && bytes_printf(out, error, "%d x %d, %d colour%s%s%s, %.0f %% opaque", native, native, palette, palette == 1 ? "" : "s", n > 0 ? ", mostly " : "", n > 0 ? bytes_text(&names) : "", 100.0 * opaque / pixels);
+    if (json) ok = ok && bytes_printf(out, error, "\"width\":%d,\"height\":%d,\"palette\":%d,\"colours\":[%s],\"opaque\":%.4f", s->width, s->height, palette, names.n > 0 ? bytes_text(&names) : "", (double)opaque / pixels);
+    else ok = ok && bytes_printf(out, error, "%d x %d, %d colour%s%s%s, %.0f %% opaque", s->width, s->height, palette, palette == 1 ? "" : "s", n > 0 ? ", mostly " : "", n > 0 ? bytes_text(&names) : "", 100.0 * opaque / pixels);
     bytes_free(&names);
     return ok;
 }
@@ -149,23 +141,33 @@ static bool tell(const char *path, const struct bytes *words, const struct bytes
     return ok;
 }
 
+/* A picture as it came, and as the model sees it. */
+static bool read_picture(const struct arguments *a, const char *path, struct canvas *canvas, struct piece *piece, struct error *error)
+{
+    piece->kind = MODALITY_IMAGE;
+    return canvas_read(a, path, canvas, error) && (!sprite_is_blank(&canvas->full) || error_set(error, ERROR_INPUT, "%s: shows nothing", path)) &&
+           sprite_scale(&canvas->full, 1, &piece->sprite, error);
+}
+
 static bool describe(struct engine *e, const char *path, struct error *error)
 {
     static const struct decoding_defaults defaults = {.temperature = 0.7, .top_k = 50, .top_p = 0.95, .guidance = 1, .do_sample = false};
     struct piece piece = {0};
+    struct canvas canvas = {0};
     struct bytes words = {0}, facts = {0};
     struct generation g = {0};
-    bool json = e->a->option[OPTION_JSON].given, ok = decoding_options(e->a, &defaults, NULL, &g, error) && modality_read_file(path, &piece, error);
+    bool json = e->a->option[OPTION_JSON].given, ok = decoding_options(e->a, &defaults, NULL, &g, error) && (modality_of_path(path) == &modality_image ? read_picture(e->a, path, &canvas, &piece, error) : modality_read_file(path, &piece, error));
     if (ok && piece.kind == MODALITY_TEXT) ok = error_set(error, ERROR_INPUT, "%s: a text; a .mid or .png is wanted", path);
     if (ok && g.sampling.do_sample) g.sampling.seed = engine_seed(e->a);
     ok = ok && (find_caption(e, &piece, &g, &words, error) || error_prefix(error, "%s", path));
     bool tune = ok && piece.kind == MODALITY_MUSIC;
-    ok = ok && (tune ? show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error) : picture_facts(&piece.sprite, json, &facts, error));
+    ok = ok && (tune ? show_facts(&piece.score, json, &facts, error) && show_roll(e->a, &piece, 0, error) : picture_facts(&canvas, json, &facts, error));
     ok = ok && tell(path, &words, &facts, json, error);
     if (tune && ok && !json) show_preview(e->a, &piece.score);
     if (tune && ok) ok = show_play(e->a, &piece, error);
     bytes_free(&words), bytes_free(&facts);
     generation_free(&g);
+    canvas_free(&canvas);
     piece_free(&piece);
     return ok;
 }

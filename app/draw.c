@@ -23,10 +23,10 @@ static void drawing_free(struct drawing *d)
     mem_free(d->prompt);
 }
 
-/* A prompt for each line that is not empty. */
+/* A prompt for each line that holds more than blanks. */
 static bool split_lines(struct drawing *d, struct error *error)
 {
-    char *text = (char *)d->file.data, *end = text + d->file.n;
+    char *text = (char *)d->file.data + utf8_mark(d->file.data, d->file.n), *end = (char *)d->file.data + d->file.n;
     size_t lines = 1;
     for (const char *p = text; p < end; p++) lines += *p == '\n';
     if ((d->prompt = mem_alloc(lines, sizeof *d->prompt, error)) == NULL) return false;
@@ -35,7 +35,7 @@ static bool split_lines(struct drawing *d, struct error *error)
         if (stop == NULL) stop = end;
         *stop = '\0';
         if (stop > line && stop[-1] == '\r') stop[-1] = '\0';
-        if (line[0] != '\0') d->prompt[d->prompts++] = line;
+        if (line[strspn(line, " \t")] != '\0') d->prompt[d->prompts++] = line;
         line = stop + 1;
     }
     return true;
@@ -90,7 +90,7 @@ static bool draw(struct engine *e, struct drawing *d, struct error *error)
     bool ok = picture_wishes(e->a, e->vocabulary.codes, &picture, error);
     d->order.picture = &picture;
     if (batch < 1) batch = 1;
-    for (int done = 0, n; ok && done < pictures(d) && !app_stop; done += n) {
+    for (int done = 0, n; ok && done < pictures(d); done += n) {
         n = pictures(d) - done < batch ? pictures(d) - done : batch;
         ok = draw_some(e, d, done, n, file->given ? &contact : NULL, error);
     }
@@ -112,10 +112,11 @@ bool verb_draw(const struct arguments *a, struct error *error)
     bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && read_prompts(a, &d, error);
     if (empty && d.order.negative == NULL) options.guidance_scale = 1;   /* nothing to steer to */
     d.order.seed = ok ? engine_seed(a) : 0;
-    for (int i = 0; ok && i < pictures(&d); i++)                  /* before any work: is there a file in the way? */
+    for (int i = 0; ok && i < pictures(&d); i++) {                /* before any work: is there a file in the way? */
         ok = make_path(a, MODALITY_IMAGE, d.order.seed + (uint64_t)i, pictures(&d), path, error) && engine_may_write(a, path, error);
-    if (ok && sheet && !file_has_extension(a->option[OPTION_SHEET].text, ".png")) ok = error_set(error, ERROR_USAGE, "--sheet %.200s: unknown kind of file; .png is wanted", a->option[OPTION_SHEET].text);
-    ok = ok && (!sheet || engine_may_write(a, a->option[OPTION_SHEET].text, error)) && engine_start(&e, a, true, error) && draw(&e, &d, error);
+        if (ok && sheet && file_is_same(path, a->option[OPTION_SHEET].text)) ok = error_set(error, ERROR_USAGE, "--sheet %.200s: is a picture's name; another one is wanted", path);
+    }
+    ok = ok && (!sheet || contact_check(a, pictures(&d), d.order.seed + (uint64_t)pictures(&d) - 1, error)) && engine_start(&e, a, true, error) && draw(&e, &d, error);
     engine_stop(&e);
     generation_free(&options);
     drawing_free(&d);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #ifndef TRIPTYCH_SHARE
@@ -133,7 +134,7 @@ struct ids engine_eos(void)
 static bool append_given(const struct arguments *a, struct bytes *out, struct error *error)
 {
     static const enum option_id wishes[] = {OPTION_SIZE, OPTION_LIMIT, OPTION_PALETTE, OPTION_TILE, OPTION_SYMMETRY, OPTION_OUTLINE, OPTION_BACKGROUND, OPTION_BEST_OF, OPTION_ROWS, OPTION_BOX,
-                                            OPTION_MASK, OPTION_STRENGTH};
+                                            OPTION_MASK, OPTION_STRENGTH, OPTION_CANDIDATES, OPTION_NO_WORDS, OPTION_NEGATIVE_PROMPT, OPTION_FRAMES, OPTION_DURATION};
     static const enum option_id always[] = {OPTION_DO_SAMPLE, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_GUIDANCE_SCALE};
     for (int id = 0; id < OPTIONS; id++) {
         const struct option_value *v = &a->option[id];
@@ -146,12 +147,6 @@ static bool append_given(const struct arguments *a, struct bytes *out, struct er
             !bytes_append_byte(out, ':', error) || !json_quote(out, v->text, strlen(v->text), error)) return false;
     }
     return true;
-}
-
-static int scale_of(const struct arguments *a, bool small)
-{
-    int scale = (int)a->option[OPTION_SCALE].number;
-    return scale <= 1 ? 1 : scale * (small ? 2 : 1);
 }
 
 /* The steps behind the codes for these ids: the order's, with the exact colours for those that were sent. A view. */
@@ -170,7 +165,7 @@ static bool recipe_picture(const struct engine *e, const struct engine_order *o,
 {
     struct image_finish finish;
     if (o->kind != MODALITY_IMAGE) return true;
-    int scale = o->scale > 0 || !e->a->option[OPTION_SCALE].given ? o->scale : scale_of(e->a, n > 0 && ids[0] == e->vocabulary.image_first + 1);
+    int scale = o->scale > 0 || !e->a->option[OPTION_SCALE].given ? o->scale : (int)e->a->option[OPTION_SCALE].number;
     if (!finish_of(e, o, ids, n, &finish, error) || (scale > 0 && !bytes_printf(out, error, ",\"scale\":%d", scale))) return false;
     return image_finish_none(&finish) || (bytes_append_text(out, ",\"finish\":", error) && image_finish_print(&finish, out, error));
 }
@@ -421,11 +416,16 @@ bool engine_words(struct engine *e, struct ids *so_far, int32_t end, int most, c
 
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error)
 {
+    if (!file_has_folder(path)) return error_set(error, ERROR_IO, "%s: cannot be created; a folder that is there is wanted", path);
     if (!file_exists(path) || a->option[OPTION_OVERWRITE].given || strncmp(path, "/dev/", 5) == 0) return true;
     return error_set(error, ERROR_IO, "%s: is there already; --overwrite replaces it", path);
 }
 
-int engine_scale(const struct arguments *a, const struct sprite *sprite) { return scale_of(a, sprite->width == SPRITE_SIDE / 2 && sprite->height == SPRITE_SIDE / 2); }
+int engine_scale(const struct arguments *a, const struct sprite *sprite)
+{
+    bool half = sprite->width == SPRITE_SIDE / 2 && sprite->height == SPRITE_SIDE / 2;
+    return (int)a->option[OPTION_SCALE].number * (half && !a->option[OPTION_SCALE].given ? 2 : 1);
+}
 
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error)
 {
@@ -474,13 +474,28 @@ static enum preview_kind preview_kind(const struct option_value *asked)
     return truecolour ? PREVIEW_TRUE_COLOUR : PREVIEW_256_COLOURS;
 }
 
+/* Most pixels that a preview may be wide (and twice as many high): the terminal's columns, for graphics more. */
+static int preview_most(enum preview_kind kind)
+{
+    enum { GRAPHICS = 1024, UNKNOWN = 256 };
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (kind == PREVIEW_SIXEL || kind == PREVIEW_KITTY) return GRAPHICS;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return columns != NULL && atoi(columns) > 0 ? atoi(columns) : UNKNOWN;
+}
+
 void engine_preview(const struct arguments *a, const struct sprite *sprite)
 {
     struct bytes text = {0};
+    struct sprite small = {0};
     struct error ignored = {0};
     const struct option_value *asked = &a->option[OPTION_PREVIEW];
     if (a->option[OPTION_NO_PREVIEW].given || (asked->given && strcmp(asked->text, "none") == 0)) return;
     if (!asked->given && (!isatty(STDOUT_FILENO) || getenv("NO_COLOR") != NULL)) return;
-    if (preview_print(sprite, preview_kind(asked), &text, &ignored)) fwrite(text.data, 1, text.n, stdout);
+    enum preview_kind kind = preview_kind(asked);
+    int most = preview_most(kind), across = (sprite->width + most - 1) / most, down = (sprite->height + 2 * most - 1) / (2 * most);
+    if (sprite_thin(sprite, across > down ? across : down, &small, &ignored) && preview_print(&small, kind, &text, &ignored)) fwrite(text.data, 1, text.n, stdout);
+    sprite_free(&small);
     bytes_free(&text);
 }

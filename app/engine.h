@@ -70,7 +70,7 @@ bool engine_recipe(const struct engine *engine, const struct engine_order *order
 /* Write a piece to a file by its extension; refuses to replace files without --overwrite. */
 bool engine_write(const struct arguments *a, const struct piece *piece, const char *path, const char *parameters, struct error *error);
 
-/* The scale for a picture when --scale N is asked for: 16 x 16 art is drawn twice as large, so that all have one size. */
+/* The scale for a picture: --scale, or the default, by which 16 x 16 art is drawn twice as large, so that all have one size. */
 int engine_scale(const struct arguments *a, const struct sprite *sprite);
 
 /* engine_write for a picture at exactly this scale. */
@@ -82,7 +82,8 @@ bool engine_information(const struct engine *engine, const char *prompt, const s
 /* True when `path` may be written (it is not there, or --overwrite). */
 bool engine_may_write(const struct arguments *a, const char *path, struct error *error);
 
-/* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. */
+/* Show a picture on the terminal, in the way of --preview: asked for, it is always written; else when stdout is a terminal. What is wider than the
+ * terminal is thinned by a whole factor. */
 void engine_preview(const struct arguments *a, const struct sprite *sprite);
 bool engine_preview_check(const struct arguments *a, struct error *error);      /* is --preview a way that there is? engine_start asks, too */
 

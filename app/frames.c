@@ -6,6 +6,7 @@
  *
  * The row that is left out or doubled is the one in the middle third that differs least from the row above it, so that no line of the
  * drawing is broken. Written are a sheet (.png) with its JSON and an animation (.gif). */
+#include "app/make.h"
 #include "app/picture.h"
 #include "app/sheet.h"
 #include "core/file.h"
@@ -21,15 +22,13 @@ enum { FRAMES_MOST = 4, BLINK_WIDTH = 8, BLINK_HEIGHT = 4, CANDIDATES = 8 };
 
 struct box { int left, top, right, bottom; };       /* the last ones lie inside */
 
-static uint8_t *pixel(const struct sprite *s, int x, int y) { return s->rgba + 4 * (y * s->width + x); }
-
 /* The rows and columns that hold something; false when none does. */
 static bool extent(const struct sprite *s, struct box *b)
 {
     *b = (struct box){s->width, s->height, -1, -1};
     for (int y = 0; y < s->height; y++)
         for (int x = 0; x < s->width; x++) {
-            if (pixel(s, x, y)[3] == 0) continue;
+            if (sprite_pixel(s, x, y)[3] == 0) continue;
             if (x < b->left) b->left = x;
             if (x > b->right) b->right = x;
             if (y < b->top) b->top = y;
@@ -46,7 +45,7 @@ static int calm_row(const struct sprite *s, const struct box *b, int except)
     for (int y = b->top + 1 + tall / 3; y <= b->bottom - tall / 3; y++) {
         long sum = 0;
         for (int x = 0; x < s->width; x++)
-            for (int d = 0; d < 4; d++) sum += labs((long)pixel(s, x, y)[d] - pixel(s, x, y - 1)[d]);
+            for (int d = 0; d < 4; d++) sum += labs((long)sprite_pixel(s, x, y)[d] - sprite_pixel(s, x, y - 1)[d]);
         if (y != except && sum < least) least = sum, best = y;
     }
     return best;
@@ -58,18 +57,18 @@ static void shift(struct sprite *s, int row, bool down)
     size_t n = 4 * (size_t)s->width;
     if (row < 0) return;
     if (down) {
-        memmove(pixel(s, 0, 1), pixel(s, 0, 0), n * (size_t)row);
-        memset(pixel(s, 0, 0), 0, n);
-    } else memmove(pixel(s, 0, 0), pixel(s, 0, 1), n * (size_t)row);
+        memmove(sprite_pixel(s, 0, 1), sprite_pixel(s, 0, 0), n * (size_t)row);
+        memset(sprite_pixel(s, 0, 0), 0, n);
+    } else memmove(sprite_pixel(s, 0, 0), sprite_pixel(s, 0, 1), n * (size_t)row);
 }
 
 static bool inside(const struct sprite *s, int x, int y)
 {
     static const int beside[4][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}};
-    bool is = pixel(s, x, y)[3] != 0;
+    bool is = sprite_pixel(s, x, y)[3] != 0;
     for (int k = 0; is && k < 4; k++) {
         int nx = x + beside[k][0], ny = y + beside[k][1];
-        is = nx >= 0 && ny >= 0 && nx < s->width && ny < s->height && pixel(s, nx, ny)[3] != 0;
+        is = nx >= 0 && ny >= 0 && nx < s->width && ny < s->height && sprite_pixel(s, nx, ny)[3] != 0;
     }
     return is;
 }
@@ -91,7 +90,7 @@ static int choose_blink(const struct sprite *s, const struct box *b, uint8_t *ke
 }
 
 /* The likeliest of some redrawings that differ from the picture. */
-static bool blink(struct engine *e, const struct canvas *c, const struct box *b, const struct generation *options, uint64_t seed, struct sprite *out, struct error *error)
+static bool blink(struct engine *e, const struct canvas *c, const struct box *b, const struct engine_order *ask, struct sprite *out, struct error *error)
 {
     struct picture_order picture = {0};
     struct piece piece = {0};
@@ -99,10 +98,11 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     uint8_t keep[SPRITE_PIXELS];
     int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES, unit = c->doubled ? 2 : 1;
     if (choose_blink(&c->art, b, keep) == 0) return sprite_scale(&c->art, 1, out, error);
-    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = options, .seed = seed, .picture = &picture};
+    struct engine_order o = *ask;
+    o.picture = &picture;
     bool ok = canvas_order(e, c, &o, keep, want, &picture, error);
     for (int i = 0; ok && i < SPRITE_PIXELS; i++)
-        if (want[i] == CODES_ANY && pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
+        if (want[i] == CODES_ANY && sprite_pixel(&c->art, i % SPRITE_SIDE / unit - c->x, i / SPRITE_SIDE / unit - c->y)[3] != 0) want[i] = CODES_OPAQUE;
     ok = ok && picture_redraw(e, &o, candidates, &piece, error) && sprite_scale(&piece.sprite, 1, out, error);
     for (int i = 0; ok && i < c->art.width * c->art.height; i++)    /* where the codebook had no opaque pattern */
         if (out->rgba[4 * i + 3] == 0) memcpy(out->rgba + 4 * i, c->art.rgba + 4 * i, 4);
@@ -111,12 +111,12 @@ static bool blink(struct engine *e, const struct canvas *c, const struct box *b,
     return ok;
 }
 
-static bool make_frames(struct engine *e, const struct canvas *c, const struct generation *options, uint64_t seed, int n, struct sprite *frames, struct error *error)
+static bool make_frames(struct engine *e, const struct canvas *c, const struct engine_order *o, int n, struct sprite *frames, struct error *error)
 {
     struct box b;
     if (!extent(&c->art, &b)) return error_set(error, ERROR_INPUT, "%s: shows nothing", e->a->word[0]);
     for (int i = 0; i < n; i++)
-        if (i == 2 ? !blink(e, c, &b, options, seed, &frames[i], error) : !sprite_scale(&c->art, 1, &frames[i], error)) return false;
+        if (i == 2 ? !blink(e, c, &b, o, &frames[i], error) : !sprite_scale(&c->art, 1, &frames[i], error)) return false;
     int row = calm_row(&c->art, &b, -1);
     shift(&frames[1], row, true);
     if (n < 4) return true;
@@ -125,24 +125,43 @@ static bool make_frames(struct engine *e, const struct canvas *c, const struct g
     return true;
 }
 
-static bool write_all(const struct arguments *a, const struct canvas *c, struct sprite *frames, int n, const char *path, const char *animation, struct error *error)
+/* The animation, in as many colours as a GIF takes. */
+static bool animate(const struct arguments *a, const struct sprite *frames, int n, int duration, int scale, struct bytes *gif, struct error *error)
 {
+    struct sprite strip, big[FRAMES_MOST] = {{0}};                /* the frames one below the other */
+    int colours = 0, size = frames[0].width * frames[0].height;
+    if (!sprite_init(&strip, frames[0].width, frames[0].height * n, error)) return false;
+    for (int i = 0; i < n * size; i++) {
+        const uint8_t *p = frames[i / size].rgba + 4 * (i % size);
+        if (p[3] >= 128) memcpy(strip.rgba + 4 * i, p, 4);
+    }
+    bool ok = palette_limit(strip.rgba, (size_t)(n * size), GIF_COLOURS_MOST, &colours, error);
+    for (int i = 0; ok && i < n; i++) ok = sprite_scale(&(struct sprite){frames[0].width, frames[0].height, strip.rgba + 4 * i * size}, scale, &big[i], error);
+    ok = ok && gif_write(big, n, duration, gif, error);
+    if (ok && colours > GIF_COLOURS_MOST && !a->option[OPTION_QUIET].given)
+        app_say("%s: %d colours; the .gif has the %d commonest, the sheet has all", a->word[0], colours, GIF_COLOURS_MOST);
+    for (int i = 0; i < n; i++) sprite_free(&big[i]);
+    sprite_free(&strip);
+    return ok;
+}
+
+static bool write_all(const struct engine *e, const struct canvas *c, const struct engine_order *o, struct sprite *frames, int n, const char *path, const char *animation, struct error *error)
+{
+    const struct arguments *a = e->a;
     struct sheet_frame list[FRAMES_MOST];
     char names[FRAMES_MOST][80];
-    struct sprite big[FRAMES_MOST] = {{0}};
-    struct bytes gif = {0};
-    int duration = (int)a->option[OPTION_DURATION].number, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->factor;
+    struct bytes gif = {0}, recipe = {0};
+    int duration = ((int)a->option[OPTION_DURATION].number + 5) / 10 * 10, scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : c->how.factor;
     const char *base = file_base(a->word[0]);
-    bool ok = true;
-    for (int i = 0; ok && i < n; i++) {
-        snprintf(names[i], sizeof names[i], "%.*s %d.png", (int)(strlen(base) - strlen(file_extension(base))) % 64, base, i);
+    size_t stem = strlen(base) - strlen(file_extension(base));
+    int length = (int)utf8_cut(base, stem < 64 ? stem : 64);
+    for (int i = 0; i < n; i++) {
+        snprintf(names[i], sizeof names[i], "%.*s %d.png", length, base, i);
         list[i] = (struct sheet_frame){&frames[i], names[i], duration};
-        ok = sprite_scale(&frames[i], scale, &big[i], error);
     }
-    ok = ok && gif_write(big, n, duration, &gif, error) && sheet_write(a, list, n, n, scale, path, NULL, error) && file_write(animation, gif.data, gif.n, error);
+    bool ok = animate(a, frames, n, duration, scale, &gif, error) && engine_recipe(e, o, NULL, 0, &recipe, error) && sheet_write(a, list, n, n, scale, path, bytes_text(&recipe), error) && file_write(animation, gif.data, gif.n, error);
     if (ok && !a->option[OPTION_JSON].given) printf("%s\n", animation);
-    for (int i = 0; i < n; i++) sprite_free(&big[i]);
-    bytes_free(&gif);
+    bytes_free(&gif), bytes_free(&recipe);
     return ok;
 }
 
@@ -152,21 +171,17 @@ bool verb_frames(const struct arguments *a, struct error *error)
     struct generation options = {0};
     struct canvas canvas = {0};
     struct sprite frames[FRAMES_MOST] = {{0}};
-    char path[PATH_MAX], animation[PATH_MAX], json[PATH_MAX];
+    char name[PATH_MAX], path[PATH_MAX], animation[PATH_MAX], json[PATH_MAX];
     int n = (int)a->option[OPTION_FRAMES].number;
     if (a->words != 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "%d files; one .png is wanted", a->words);
-    const char *given = a->option[OPTION_OUTPUT].text;
-    if (given != NULL && !file_has_extension(given, ".png")) return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; .png is wanted", given);
-    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a->word[0], &canvas, error);
+    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error);
     options.guidance_scale = 1;
-    if (given != NULL) snprintf(path, sizeof path, "%s", given);
-    else ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", path, sizeof path, error);
-    ok = ok && sheet_beside(path, ".gif", animation, sizeof animation, error) && sheet_beside(path, ".json", json, sizeof json, error) && engine_may_write(a, path, error) &&
+    ok = ok && sheet_beside(file_base(a->word[0]), "-frames.png", name, sizeof name, error) && make_output(a, MODALITY_IMAGE, name, path, error) && sheet_beside(path, ".gif", animation, sizeof animation, error) && sheet_beside(path, ".json", json, sizeof json, error) && engine_may_write(a, path, error) &&
          engine_may_write(a, animation, error) && engine_may_write(a, json, error);
-    uint64_t seed = ok && n > 2 ? engine_seed(a) : 0;
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = "frames", .options = &options, .seed = ok && n > 2 ? engine_seed(a) : 0};
     ok = ok && (n <= 2 || engine_start(&e, a, true, error));
     e.a = a;
-    ok = ok && make_frames(&e, &canvas, &options, seed, n, frames, error) && write_all(a, &canvas, frames, n, path, animation, error);
+    ok = ok && make_frames(&e, &canvas, &o, n, frames, error) && write_all(&e, &canvas, &o, frames, n, path, animation, error);
     for (int i = 0; i < FRAMES_MOST; i++) sprite_free(&frames[i]);
     engine_stop(&e);
     canvas_free(&canvas);

@@ -16,22 +16,36 @@ static const struct { const char *verb, *extension; struct decoding_defaults def
     [MODALITY_IMAGE] = {"draw", ".png", {0}},
 };
 
-bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+/* Can a piece of this kind be written to a file with this name? */
+static bool check_extension(enum modality_kind kind, const char *path, struct error *error)
+{
+    static const char *const tunes[] = {".wav", ".flac", ".ogg", ".png"};
+    bool known = modality_of_path(path) == modality_of(kind) || strncmp(path, "/dev/", 5) == 0;
+    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) known = known || (kind == MODALITY_MUSIC && file_has_extension(path, tunes[i]));
+    return known || error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", path, KINDS[kind].extension, kind == MODALITY_MUSIC ? ", .abc, .wav, .flac, .ogg or .png (a piano roll)" : "");
+}
+
+bool make_output(const struct arguments *a, enum modality_kind kind, const char *name, char path[PATH_MAX], struct error *error)
 {
     const char *given = a->option[OPTION_OUTPUT].text;
-    char name[64];
-    snprintf(name, sizeof name, "%s-%llu%s", verb, (unsigned long long)seed, KINDS[kind].extension);
-    if (given == NULL) return snprintf(path, PATH_MAX, "%s", name) > 0;
-    size_t n = strlen(given);
-    if (given[n - 1] == '/' || file_is_folder(given)) return file_make_folder(given, error) && file_join(path, PATH_MAX, given, name, error);
-    const char *extension = file_extension(given);
-    static const char *const tunes[] = {".wav", ".flac", ".ogg", ".png"};
-    bool known = modality_of_path(given) == modality_of(kind);
-    for (size_t i = 0; i < sizeof tunes / sizeof *tunes; i++) known = known || (kind == MODALITY_MUSIC && file_has_extension(given, tunes[i]));
-    if (!known && strncmp(given, "/dev/", 5) != 0)
-        return error_set(error, ERROR_USAGE, "-o %.200s: unknown kind of file; %s%s is wanted", given, KINDS[kind].extension, kind == MODALITY_MUSIC ? ", .abc, .wav, .flac, .ogg or .png (a piano roll)" : "");
-    if (count == 1) return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
-    return snprintf(path, PATH_MAX, "%.*s-%llu%s", (int)(n - strlen(extension)), given, (unsigned long long)seed, extension) < PATH_MAX;
+    if (given != NULL && (given[strlen(given) - 1] == '/' || file_is_folder(given))) return file_make_folder(given, error) && file_join(path, PATH_MAX, given, file_base(name), error);
+    if (given != NULL && !check_extension(kind, given, error)) return false;
+    const char *chosen = given != NULL ? given : name;
+    return snprintf(path, PATH_MAX, "%s", chosen) < PATH_MAX || error_set(error, ERROR_USAGE, "%.80s…: the path is too long", chosen);
+}
+
+bool make_path_named(const struct arguments *a, enum modality_kind kind, const char *verb, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
+{
+    char name[PATH_MAX], number[24];
+    snprintf(number, sizeof number, "-%llu", (unsigned long long)seed);
+    if (snprintf(name, sizeof name, "%s%s%s", verb, number, KINDS[kind].extension) >= (int)sizeof name) return error_set(error, ERROR_USAGE, "%.80s…: the path is too long", verb);
+    if (!make_output(a, kind, name, path, error)) return false;
+    if (count == 1 || a->option[OPTION_OUTPUT].text == NULL || strcmp(path, a->option[OPTION_OUTPUT].text) != 0) return true;
+    size_t n = strlen(number), extension = strlen(file_extension(path)), at = strlen(path) - extension;      /* one file's name for several: each with its seed */
+    if (strlen(path) + n >= PATH_MAX) return error_set(error, ERROR_USAGE, "%.80s…: the path is too long", path);
+    memmove(path + at + n, path + at, extension + 1);
+    memcpy(path + at, number, n);
+    return true;
 }
 
 bool make_path(const struct arguments *a, enum modality_kind kind, uint64_t seed, int count, char path[PATH_MAX], struct error *error)
@@ -49,9 +63,19 @@ bool make_parameters(const struct piece *piece, char text[MAKE_PARAMETERS], stru
     bool ok = root != NULL && json_string(root, "prompt", &prompt, error) && json_string(root, "model", &hash, error) && json_string(root, "triptych", &version, error) &&
               json_number(root, "seed", 0, 1.9e19, &seed, error) && json_integer(options, "top_k", 0, INT32_MAX, &top_k, error) &&
               json_number(options, "top_p", 0, 1, &top_p, error) && json_number(options, "guidance_scale", 0, 1000, &guidance, error);
-    if (ok) snprintf(text, MAKE_PARAMETERS, "%.300s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %.0f, Size: %dx%d, Model hash: %.20s, Model: triptych, Version: %.20s", prompt, (int)top_k, top_p, guidance,
+    if (ok) snprintf(text, MAKE_PARAMETERS, "%.*s\nSampler: top-k %d top-p %g, CFG scale: %g, Seed: %.0f, Size: %dx%d, Model hash: %.20s, Model: triptych, Version: %.20s", (int)utf8_cut(prompt, 300), prompt, (int)top_k, top_p, guidance,
                      seed, piece->sprite.width, piece->sprite.height, hash, version);
     cJSON_Delete(root);
+    return ok;
+}
+
+bool make_tell_file(const char *path, const struct bytes *recipe, struct error *error)
+{
+    struct bytes line = {0};
+    bool ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) &&
+              (recipe->n == 0 || (bytes_append_text(&line, ",\"recipe\":", error) && bytes_append(&line, recipe->data, recipe->n, error))) && bytes_append_byte(&line, '}', error);
+    if (ok) puts(bytes_text(&line));
+    bytes_free(&line);
     return ok;
 }
 
@@ -63,12 +87,7 @@ bool make_tell(const struct arguments *a, const struct engine_order *o, const st
         if (o->kind == MODALITY_IMAGE) engine_preview(a, &piece->sprite);
         return printf("%s\n", path) > 0 && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
     }
-    struct bytes line = {0};
-    bool ok = bytes_append_text(&line, "{\"file\":", error) && json_quote(&line, path, strlen(path), error) && bytes_append_text(&line, ",\"recipe\":", error) &&
-              bytes_append(&line, piece->recipe.data, piece->recipe.n, error) && bytes_append_byte(&line, '}', error);
-    if (ok) puts(bytes_text(&line));
-    bytes_free(&line);
-    return ok && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
+    return make_tell_file(path, &piece->recipe, error) && (o->kind != MODALITY_MUSIC || show_play(a, piece, error));
 }
 
 /* Make n pieces with seeds from order->seed on, then write them one by one. */

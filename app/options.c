@@ -28,7 +28,7 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_OUTPUT] = {"output", 'o', TEXT, 0, 0, NONE, FOR_MAKE | FOR_FILL | FOR_FILES | FOR_SPRITES | FOR_TOKENS | FOR_REDO, "PATH", "file or folder to write; the extension picks the kind"},
     [OPTION_OVERWRITE] = {"overwrite", 0, FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_FILES | FOR_SPRITES | FOR_TOKENS | FOR_REDO | FOR_IMPORT | FOR_EXPORT, NULL, "replace files that exist"},
     [OPTION_JSON] = {"json", 0, FLAG, 0, 1, 0, FOR_ALL & ~(unsigned)FOR_TRAIN, NULL, "print one JSON object"},
-    [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_FILL | FOR_FILES | FOR_SPRITES | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress"},
+    [OPTION_QUIET] = {"quiet", 'q', FLAG, 0, 1, 0, FOR_MAKE | FOR_DESCRIBE | FOR_FILL | FOR_FILES | FOR_SPRITES | FOR_TRAIN | FOR_EVAL | FOR_REDO, NULL, "no progress and no notes"},
     [OPTION_SEED] = {"seed", 's', INTEGER, 0, 9007199254740992.0, NONE, FOR_SAMPLING | FOR_TRAIN, "N", "seed of the random draws (default: one is drawn and printed)"},
     [OPTION_COUNT] = {"count", 'n', INTEGER, 1, 1000, 1, FOR_MAKE | FOR_FILL | FOR_FILES, "N", "number of pieces"},
     [OPTION_THREADS] = {"threads", 0, INTEGER, 1, 64, 0, FOR_TRAIN | FOR_EVAL | FOR_TOKENS | FOR_SAMPLING, "N", "threads (default: one a processor)"},
@@ -124,14 +124,14 @@ static const struct option TABLE[OPTIONS] = {
     [OPTION_BEST_OF] = {"best-of", 0, INTEGER, 1, 64, 1, FOR_DRAW, "N", "draw N and keep the one that the prompt explains best"},
     [OPTION_PROMPTS] = {"prompts", 0, TEXT, 0, 0, NONE, FOR_DRAW, "FILE", "a picture for each line of this text, --count of them a line"},
     [OPTION_SHEET] = {"sheet", 0, TEXT, 0, 0, NONE, FOR_DRAW, "FILE", "also all pictures on one labelled contact sheet (.png)"},
-    [OPTION_PREVIEW] = {"preview", 0, TEXT, 0, 0, NONE, FOR_DRAW | FOR_COMPOSE | FOR_EDIT | FOR_SPRITES, "WAY", "show the picture: half, sixel, kitty or none (default: half blocks on a terminal)"},
+    [OPTION_PREVIEW] = {"preview", 0, TEXT, 0, 0, NONE, FOR_DRAW | FOR_COMPOSE | FOR_EDIT | FOR_SPRITES, "WAY", "show the picture: half, sixel, kitty or none (default: half blocks on a terminal); larger ones are thinned"},
     [OPTION_ROWS] = {"rows", 0, INTEGER, 1, 31, NONE, FOR_CONTINUE, "N", "pictures: go on below the first N rows (default: half of them)"},
     [OPTION_BOX] = {"box", 0, TEXT, 0, 0, NONE, FOR_FILL, "X,Y,W,H", "pictures: draw these pixels anew (of the art, not of a scaled-up file)"},
     [OPTION_MASK] = {"mask", 0, TEXT, 0, 0, NONE, FOR_FILL, "FILE", "pictures: draw anew where this .png is neither black nor see-through"},
     [OPTION_FRAMES] = {"frames", 0, INTEGER, 2, 4, 4, FOR_FRAMES, "N", "frames of the animation"},
     [OPTION_DURATION] = {"duration", 0, INTEGER, 20, 10000, 200, FOR_FRAMES | FOR_SHEET, "MS", "milliseconds a frame"},
     [OPTION_IDS] = {"ids", 0, LIST, 0, 0, NONE, FOR_GENERATE | FOR_LOGITS | FOR_TOKENS, "LIST", "token ids: \"1,2,3\"; generate: may be repeated, or a list of lists"},
-    [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO | FOR_EDIT | FOR_SPRITES, "N", "each pixel becomes N x N in the PNG (a picture that was given: as it came)"},
+    [OPTION_SCALE] = {"scale", 0, INTEGER, 1, 32, 8, FOR_DRAW | FOR_COMPOSE | FOR_REDO | FOR_EDIT | FOR_SPRITES, "N", "each pixel becomes N x N in the PNG; without it a picture of yours stays as it came, 16 x 16 art gets 16, all else"},
     [OPTION_SOUNDFONT] = {"soundfont", 0, TEXT, 0, 0, NONE, FOR_TUNES | FOR_COMPOSE | FOR_REDO | FOR_DESCRIBE, "FILE", "soundfont for the WAV; \"none\" = the built-in synth"},
     [OPTION_NO_PREVIEW] = {"no-preview", 0, FLAG, 0, 1, 0, FOR_DRAW | FOR_COMPOSE | FOR_TUNES | FOR_DESCRIBE, NULL, "do not show the picture in the terminal"},
     [OPTION_NO_WAV] = {"no-wav", 0, FLAG, 0, 1, 0, FOR_COMPOSE, NULL, "do not render sound"},
@@ -305,7 +305,7 @@ bool options_parse(int argc, char **argv, unsigned who, struct arguments *out, s
         if (!only_words && strcmp(a, "--") == 0) only_words = true;
         else if (!only_words && a[0] == '-' && a[1] != '\0') {
             if (!parse_option(argc, argv, &at, who, out, error)) return false;
-        } else if (out->words == VALUES_MOST) return error_set(error, ERROR_USAGE, "more than %d arguments", VALUES_MOST);
+        } else if (out->words == ARGUMENTS_MOST) return error_set(error, ERROR_USAGE, "too many files; at most %d are wanted", ARGUMENTS_MOST);
         else out->word[out->words++] = a;
     }
     return true;

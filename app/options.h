@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VALUES_MOST = 64 };
+enum { VALUES_MOST = 64, ARGUMENTS_MOST = 4096 };
 
 enum option_id {
     OPTION_HELP, OPTION_MODEL, OPTION_OUTPUT, OPTION_OVERWRITE, OPTION_JSON, OPTION_QUIET, OPTION_SEED, OPTION_COUNT, OPTION_THREADS, OPTION_INT8,
@@ -59,7 +59,7 @@ struct option_value {
 
 struct arguments {
     struct option_value option[OPTIONS];
-    const char *word[VALUES_MOST];        /* what is no option, in order */
+    const char *word[ARGUMENTS_MOST];         /* what is no option, in order */
     int words;
 };
 

@@ -74,34 +74,19 @@ bool picture_wishes(const struct arguments *a, const struct codes *codes, struct
 
 void canvas_free(struct canvas *c)
 {
-    sprite_free(&c->art), sprite_free(&c->full);
+    sprite_free(&c->art), sprite_free(&c->full), sprite_free(&c->file);
     *c = (struct canvas){0};
 }
 
-static bool fit(const char *path, struct sprite *whole, struct canvas *c, struct error *error)
-{
-    char word[80];
-    c->file_width = whole->width, c->file_height = whole->height;
-    if (!sprite_reduce(whole, &c->art, &c->factor, error) || !sprite_fit(whole, &c->full, word, error)) return false;
-    if (c->art.width > SPRITE_SIDE || c->art.height > SPRITE_SIDE) {
-        sprite_free(&c->art);
-        c->factor = 1;
-        if (!sprite_init(&c->art, SPRITE_SIDE, SPRITE_SIDE, error)) return false;
-        memcpy(c->art.rgba, c->full.rgba, 4 * SPRITE_PIXELS);
-        app_say("%s: %s", path, word);
-    }
-    c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
-    if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
-    return true;
-}
-
-bool canvas_read(const char *path, struct canvas *c, struct error *error)
+bool canvas_read(const struct arguments *a, const char *path, struct canvas *c, struct error *error)
 {
     struct bytes data = {0};
-    struct sprite whole = {0};
     *c = (struct canvas){0};
-    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &whole, NULL, error) || error_prefix(error, "%s", path)) && fit(path, &whole, c, error);
-    sprite_free(&whole);
+    bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &c->file, NULL, error) || error_prefix(error, "%s", path)) &&
+              sprite_reduce(&c->file, &c->art, &c->how, error) && sprite_place(&c->art, &c->full, error);
+    if (ok && c->how.word[0] != '\0' && !a->option[OPTION_QUIET].given) app_say("%s: %s", path, c->how.word);
+    c->doubled = c->art.width == SPRITE_SIDE / 2 && c->art.height == SPRITE_SIDE / 2;
+    if (!c->doubled) c->x = (SPRITE_SIDE - c->art.width) / 2, c->y = (SPRITE_SIDE - c->art.height) / 2;
     bytes_free(&data);
     if (!ok) canvas_free(c);
     return ok;
@@ -160,8 +145,8 @@ bool canvas_order(struct engine *e, const struct canvas *c, const struct engine_
     if (!codes_has_palettes(codes))
         return error_set(error, ERROR_INPUT, "%s: the image codes of this model are convolutional and leave no pixel alone; a model with palette-first codes is wanted", ask->verb);
     stays_of(c, keep, stays);
-    if (!codes_wishes_sprite(codes, w, &c->full, stays, most, want, error)) return false;
     w->size = c->doubled ? 16 : 32;
+    if (!codes_wishes_sprite(codes, w, &c->full, stays, most, want, error)) return false;
     if (prompt && !add_colours(e, ask, w, error)) return false;
     w->only = w->colours > 0;
     w->want = want;
@@ -192,9 +177,11 @@ static bool rank_by_prompt(const struct engine *e, const struct engine_order *o,
 enum fit { FIT_NOTHING, FIT_SOMETHING, FIT_AMONG, FIT_WHOLLY };
 enum { RETRIES = 5 };
 
-static enum fit fit_of(const struct sprite *s, int named)
+/* What has the colour of the ground behind the shape is not seen. */
+static enum fit fit_of(const struct sprite *s, const struct picture_order *order, int named)
 {
-    int number[3], n = colours_of_sprite(s, number);
+    bool ground = order != NULL && order->finish.background;
+    int number[3], n = colours_of_sprite(s, ground ? order->finish.ground : NULL, number);
     if (n == 0) return FIT_NOTHING;
     if (named < 0 || number[0] == named) return FIT_WHOLLY;
     for (int i = 1; i < n; i++)
@@ -215,7 +202,7 @@ struct best { struct engine *e; const struct engine_order *order; struct piece *
 static bool keep_better(struct best *b, int i, struct piece *made, struct error *error)
 {
     double own = 0;
-    enum fit fit = fit_of(&made->sprite, named_by(b->e, &b->order[i]));
+    enum fit fit = fit_of(&made->sprite, b->order[i].picture, named_by(b->e, &b->order[i]));
     bool first = b->out[i].ids.n == 0, may = first || fit > b->fit[i] || (fit == b->fit[i] && b->rank);
     if (may && b->rank && !rank_by_prompt(b->e, &b->order[i], &made->ids, &own, error)) return false;
     if (!may || (!first && fit == b->fit[i] && own <= b->score[i])) { piece_free(made); return true; }

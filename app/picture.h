@@ -19,14 +19,14 @@ void picture_order_free(struct picture_order *order);
 
 /* A picture of a user: its art at its own size, and that on the 32 x 32 pixels of the codes. */
 struct canvas {
-    struct sprite art;      /* scaled-up art reduced; larger pictures averaged down: at most 32 x 32 */
+    struct sprite art;      /* as sprite_reduce makes it, and how */
+    struct sprite_fitting how;
     struct sprite full;     /* 32 x 32 with hard alpha, what is encoded */
     bool doubled;           /* art of 16 x 16 */
     int x, y;               /* of the art's first pixel on the codes' grid of 32 x 32 (0 when doubled) */
-    int factor;             /* pixels of the file for each of the art, 1 when it was averaged down */
-    int file_width, file_height;
+    struct sprite file;     /* the whole picture, as it came */
 };
-bool canvas_read(const char *path, struct canvas *canvas, struct error *error);     /* what was done to fit it is told on stderr */
+bool canvas_read(const struct arguments *a, const char *path, struct canvas *canvas, struct error *error);     /* what was done to fit it is told on stderr */
 void canvas_free(struct canvas *canvas);
 
 /* The order that redraws the art's pixels whose keep (art.height, art.width) is 0 and leaves the others exactly as they are. It is made for what is

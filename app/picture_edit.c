@@ -9,9 +9,10 @@
 #include "outputs/png.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 48 };
+enum { CANDIDATES = 48, RETRIES = 5 };
 
 /* Which pixels of the art stay (keep: 1), for the piece with this seed. */
 typedef bool choose(const struct arguments *a, const struct canvas *c, uint64_t seed, uint8_t *keep, struct error *error);
@@ -47,13 +48,24 @@ static bool keep_patches(const struct arguments *a, const struct canvas *c, uint
 
 static bool keep_around_box(const char *text, const struct canvas *c, uint8_t *keep, struct error *error)
 {
-    int x, y, w, h, used = 0;
-    if (sscanf(text, "%d,%d,%d,%d%n", &x, &y, &w, &h, &used) != 4 || text[used] != '\0') return error_set(error, ERROR_USAGE, "--box: '%.40s'; X,Y,W,H are wanted", text);
-    if (x < 0 || y < 0 || w < 1 || h < 1 || x > c->art.width - w || y > c->art.height - h)
-        return error_set(error, ERROR_INPUT, "--box: %d,%d,%d,%d does not lie in the art of %d x %d pixels", x, y, w, h, c->art.width, c->art.height);
-    for (int j = 0; j < h; j++) memset(keep + (y + j) * c->art.width + x, 0, (size_t)w);
+    long number[4], x, y, w, h;
+    const char *at = text;
+    for (int i = 0; i < 4; i++) {
+        char *end;
+        number[i] = strtol(at, &end, 10);
+        if (end == at || *end != (i < 3 ? ',' : '\0')) return error_set(error, ERROR_USAGE, "--box: '%.40s'; X,Y,W,H are wanted", text);
+        at = end + 1;
+    }
+    x = number[0], y = number[1], w = number[2], h = number[3];
+    if (w < 1 || h < 1) return error_set(error, ERROR_USAGE, "--box: '%.40s'; W and H of at least 1 are wanted", text);
+    if (x < 0 || y < 0 || w > c->art.width || h > c->art.height || x > c->art.width - w || y > c->art.height - h)      /* strtol stays in its range */
+        return error_set(error, ERROR_INPUT, "--box: %.40s does not lie in the art of %d x %d pixels", text, c->art.width, c->art.height);
+    for (long j = 0; j < h; j++) memset(keep + (y + j) * c->art.width + x, 0, (size_t)w);
     return true;
 }
+
+/* Where the middle of pixel i of n of the art lies in the file, counted from where the grid begins; an averaged picture is spread over the whole length. */
+static int middle(int i, int factor, int length, int n) { return (2 * i + 1) * (factor > 1 ? factor * n : length) / (2 * n); }
 
 /* The mask has the size of the art or of the file; a pixel is drawn anew where its mask is opaque and not black. */
 static bool keep_by_mask(const char *path, const struct canvas *c, uint8_t *keep, struct error *error)
@@ -62,13 +74,13 @@ static bool keep_by_mask(const char *path, const struct canvas *c, uint8_t *keep
     struct sprite mask = {0};
     bool ok = file_read(path, FILE_LIMIT_PNG, &data, error) && (png_read_sprite(data.data, data.n, &mask, NULL, error) || error_prefix(error, "%s", path));
     bool small = ok && mask.width == c->art.width && mask.height == c->art.height;
-    if (ok && !small && (mask.width != c->file_width || mask.height != c->file_height))
-        ok = error_set(error, ERROR_INPUT, "%s: %d x %d pixels; those of the picture, %d x %d, are wanted", path, mask.width, mask.height, c->file_width, c->file_height);
+    if (ok && !small && (mask.width != c->file.width || mask.height != c->file.height))
+        ok = error_set(error, ERROR_INPUT, "%s: %d x %d pixels; those of the picture, %d x %d, are wanted", path, mask.width, mask.height, c->file.width, c->file.height);
     int changing = 0;
     for (int i = 0; ok && i < c->art.width * c->art.height; i++) {
         int x = i % c->art.width, y = i / c->art.width;
-        if (!small) x = (2 * x + 1) * mask.width / (2 * c->art.width), y = (2 * y + 1) * mask.height / (2 * c->art.height);
-        const uint8_t *p = mask.rgba + 4 * (y * mask.width + x);
+        if (!small) x = c->how.left + middle(x, c->how.factor, c->file.width, c->art.width), y = c->how.top + middle(y, c->how.factor, c->file.height, c->art.height);
+        const uint8_t *p = sprite_pixel(&mask, x, y);
         if (p[3] >= 128 && (p[0] | p[1] | p[2]) != 0) keep[i] = 0, changing++;
     }
     if (ok && changing == 0) ok = error_set(error, ERROR_INPUT, "%s: marks no pixel; white where the picture is to change is wanted", path);
@@ -86,12 +98,24 @@ static bool keep_outside(const struct arguments *a, const struct canvas *c, uint
 
 /* ---- one edit ---- */
 
-/* Without -o: the picture's own name, the verb and the seed. */
+/* The picture's own name, the verb and the seed, unless -o says otherwise. */
 static bool edit_path(const struct arguments *a, const char *verb, uint64_t seed, char path[PATH_MAX], struct error *error)
 {
     const char *base = file_base(a->word[0]);
-    if (a->option[OPTION_OUTPUT].text != NULL) return make_path(a, MODALITY_IMAGE, seed, (int)a->option[OPTION_COUNT].number, path, error);
-    return snprintf(path, PATH_MAX, "%.*s-%s-%llu.png", (int)(strlen(base) - strlen(file_extension(base))), base, verb, (unsigned long long)seed) > 0;
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%.*s-%s", (int)(strlen(base) - strlen(file_extension(base))), base, verb);
+    return make_path_named(a, MODALITY_IMAGE, name, seed, (int)a->option[OPTION_COUNT].number, path, error);
+}
+
+/* Redrawn; once more, a few times at most, while nothing shows. */
+static bool redraw(struct engine *e, struct engine_order *o, struct piece *out, struct error *error)
+{
+    int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
+    for (o->candidate = 0; picture_redraw(e, o, candidates, out, error); o->candidate++) {
+        if (o->candidate == RETRIES || !sprite_is_blank(&out->sprite)) return true;
+        piece_free(out);
+    }
+    return false;
 }
 
 static bool edit_one(struct engine *e, const struct edit *edit, const struct canvas *c, struct engine_order *o, const char *path, struct error *error)
@@ -101,10 +125,9 @@ static bool edit_one(struct engine *e, const struct edit *edit, const struct can
     int16_t want[SPRITE_PIXELS];
     uint8_t keep[SPRITE_PIXELS] = {0};
     char parameters[MAKE_PARAMETERS];
-    int candidates = e->a->option[OPTION_CANDIDATES].given ? (int)e->a->option[OPTION_CANDIDATES].number : CANDIDATES;
     bool ok = edit->choose(e->a, c, o->seed, keep, error) && canvas_order(e, c, o, keep, want, &picture, error);
     o->picture = &picture;
-    ok = ok && picture_redraw(e, o, candidates, &piece, error) && make_parameters(&piece, parameters, error) &&
+    ok = ok && redraw(e, o, &piece, error) && make_parameters(&piece, parameters, error) &&
          engine_write_picture(e->a, &piece, path, parameters, o->scale, error) && make_tell(e->a, o, &piece, path, error);
     picture_order_free(&picture);
     piece_free(&piece);
@@ -121,15 +144,15 @@ static bool edit_picture(const struct arguments *a, const struct edit *edit, str
     uint8_t keep[SPRITE_PIXELS] = {0};
     if (a->words < 1 || modality_of_path(a->word[0]) != &modality_image) return error_set(error, ERROR_USAGE, "the file is missing; a .png is wanted");
     if (a->words > 2) return error_set(error, ERROR_USAGE, "%d prompts; one, in quotes, is wanted", a->words - 1);
-    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = edit->verb, .prompt = a->words > 1 ? a->word[1] : NULL, .negative = a->option[OPTION_NEGATIVE_PROMPT].text, .options = &options};
-    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a->word[0], &canvas, error) &&
+    struct engine_order o = {.kind = MODALITY_IMAGE, .verb = edit->verb, .prompt = a->words > 1 ? a->word[1] : NULL, .options = &options};
+    bool ok = picture_options_check(a, error) && decoding_options(a, &PICTURE_DEFAULTS, NULL, &options, error) && canvas_read(a, a->word[0], &canvas, error) &&
               edit->choose(a, &canvas, 0, keep, error);
-    if (o.prompt == NULL && o.negative == NULL) options.guidance_scale = 1;
-    if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.factor > 64 ? 64 : canvas.factor;
+    if (o.prompt == NULL) options.guidance_scale = 1;
+    if (ok) o.scale = a->option[OPTION_SCALE].given ? (int)a->option[OPTION_SCALE].number : canvas.how.factor;
     o.seed = ok ? engine_seed(a) : 0;
     for (int i = 0; ok && i < count; i++) ok = edit_path(a, edit->verb, o.seed + (uint64_t)i, path, error) && engine_may_write(a, path, error);
     ok = ok && engine_start(&e, a, true, error);
-    for (int i = 0; ok && i < count && !app_stop; i++, o.seed++) ok = edit_path(a, edit->verb, o.seed, path, error) && edit_one(&e, edit, &canvas, &o, path, error);
+    for (int i = 0; ok && i < count; i++, o.seed++) ok = (!app_stop || error_set(error, ERROR_STOPPED, "stopped")) && edit_path(a, edit->verb, o.seed, path, error) && edit_one(&e, edit, &canvas, &o, path, error);
     engine_stop(&e);
     canvas_free(&canvas);
     generation_free(&options);

@@ -1,6 +1,7 @@
 /* recipe: what made this file; redo: make it again, exactly, from the ids in its recipe; models: what is at hand. */
 #include "app/kept.h"
 #include "app/make.h"
+#include "app/sheet.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "outputs/wav.h"
@@ -135,7 +136,7 @@ static bool redo_picture(const struct engine *e, const cJSON *root, const struct
 {
     struct image_finish finish;
     int64_t told = 0;
-    if (json_member(root, "scale") != NULL && !json_integer(root, "scale", 1, 64, &told, error)) return false;
+    if (json_member(root, "scale") != NULL && !json_integer(root, "scale", 1, SPRITE_SIDE_MOST, &told, error)) return false;
     if (!e->a->option[OPTION_SCALE].given) *scale = (int)told;
     bool ok = image_finish_read(json_member(root, "finish"), &finish, error) && image_decode(&e->vocabulary, ids->id, ids->n, &finish, out, error);
     image_finish_free(&finish);
@@ -150,6 +151,7 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
     int scale = 0;
     bool ok = json_string(root, "vocabulary", &hash, error) && json_string(root, "modality", &modality, error) && json_string(root, "verb", &verb, error) &&
               json_string(root, "prompt", &prompt, error) && kind_of(modality, &piece.kind, error) && read_ids(root, &ids, error);
+    if (ok && strcmp(verb, "frames") == 0) ok = error_set(error, ERROR_INPUT, "recipe: of frames, which are made of a picture; `triptych frames` with that picture is wanted");
     if (ok && strcmp(hash, e->vocabulary_hash) != 0)
         ok = error_set(error, ERROR_INPUT, "recipe: made with vocabulary %.16s, this model has %s; the model that made the file is wanted (--model)", hash, e->vocabulary_hash);
     if (ok && piece.kind == MODALITY_TEXT) ok = redo_text(e, verb, prompt, &ids, &piece, error);
@@ -167,7 +169,8 @@ static bool redo(struct engine *e, const cJSON *root, const struct bytes *recipe
     if (ok && piece.kind == MODALITY_IMAGE && !composed) ok = make_parameters(&piece, parameters, error);
     const char *about = piece.kind != MODALITY_IMAGE ? NULL : composed ? prompt : parameters;
     ok = ok && (scale > 0 ? engine_write_picture(e->a, &piece, path, about, scale, error) : engine_write(e->a, &piece, path, about, error));
-    if (ok) printf("%s\n", path);
+    if (ok && e->a->option[OPTION_JSON].given) ok = make_tell_file(path, recipe, error);
+    else if (ok) printf("%s\n", path);
     ids_free(&ids);
     piece_free(&piece);
     return ok;
@@ -178,14 +181,13 @@ bool verb_redo(const struct arguments *a, struct error *error)
     struct engine e = {0};
     struct bytes text = {0};
     cJSON *root = NULL;
-    char path[PATH_MAX];
+    char end[300], name[PATH_MAX], path[PATH_MAX];
+    const char *modality;
+    enum modality_kind kind = MODALITY_TEXT;
     bool ok = one_file(a, error) && read_recipe(a->word[0], &text, error) &&
-              ((root = json_parse(text.data, text.n, error)) != NULL || error_prefix(error, "%s: recipe", a->word[0]));
-    if (ok) {
-        const char *base = a->word[0], *extension = file_extension(base);
-        if (a->option[OPTION_OUTPUT].text != NULL) snprintf(path, sizeof path, "%s", a->option[OPTION_OUTPUT].text);
-        else snprintf(path, sizeof path, "%.*s-redo%s", (int)(strlen(base) - strlen(extension)), base, extension);
-    }
+              ((root = json_parse(text.data, text.n, error)) != NULL || error_prefix(error, "%s: recipe", a->word[0])) && json_string(root, "modality", &modality, error) && kind_of(modality, &kind, error);
+    if (ok) snprintf(end, sizeof end, "-redo%s", file_extension(a->word[0]));
+    ok = ok && sheet_beside(a->word[0], end, name, sizeof name, error) && make_output(a, kind, name, path, error);
     ok = ok && engine_may_write(a, path, error) && engine_start(&e, a, false, error) && redo(&e, root, &text, path, error);
     engine_stop(&e);
     cJSON_Delete(root);

@@ -11,6 +11,9 @@ bool contact_add(struct contact *contact, const struct sprite *picture, const ch
 bool contact_write(const struct contact *contact, const struct arguments *a, const char *path, struct error *error);
 void contact_free(struct contact *contact);
 
+/* Before anything is drawn: may --sheet be written, for n pictures up to this seed? */
+bool contact_check(const struct arguments *a, int n, uint64_t last_seed, struct error *error);
+
 /* The path with another extension, for what lies beside a file. */
 bool sheet_beside(const char *path, const char *extension, char *out, size_t size, struct error *error);
 

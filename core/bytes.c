@@ -158,3 +158,13 @@ bool utf8_valid(const void *data, size_t n, size_t *valid)
     if (valid != NULL) *valid = at;
     return at == n;
 }
+
+size_t utf8_cut(const char *text, size_t most)
+{
+    size_t n = strnlen(text, most + 1);
+    if (n <= most) return n;
+    for (n = most; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--) {}
+    return n;
+}
+
+size_t utf8_mark(const void *data, size_t n) { return n >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }

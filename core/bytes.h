@@ -53,4 +53,10 @@ uint64_t reader_le64(struct reader *reader);
  * length of the well-formed start. */
 bool utf8_valid(const void *data, size_t n, size_t *valid);
 
+/* The length of a byte order mark that n bytes begin with: 3, or 0 for none. */
+size_t utf8_mark(const void *data, size_t n);
+
+/* How many of the first `most` bytes of a text end with a whole character. */
+size_t utf8_cut(const char *text, size_t most);
+
 #endif

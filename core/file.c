@@ -140,6 +140,26 @@ bool file_is_folder(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+/* The facts of the folder that a file is or would be in. */
+static bool folder_facts(const char *path, struct stat *facts)
+{
+    char folder[4096];
+    size_t n = (size_t)(file_base(path) - path);
+    return n < sizeof folder && snprintf(folder, sizeof folder, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path) > 0 && stat(folder, facts) == 0 && S_ISDIR(facts->st_mode);
+}
+
+bool file_has_folder(const char *path)
+{
+    struct stat facts;
+    return folder_facts(path, &facts);
+}
+
+bool file_is_same(const char *one, const char *other)
+{
+    struct stat a, b;
+    return strcmp(file_base(one), file_base(other)) == 0 && folder_facts(one, &a) && folder_facts(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool file_make_folder(const char *path, struct error *error)
 {
     char part[PATH_MAX];

@@ -37,6 +37,8 @@ bool file_end(struct file_writer *writer, bool ok, struct error *error);
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_has_folder(const char *path);                          /* is the folder there that it is or would be in? */
+bool file_is_same(const char *one, const char *other);           /* do both name one file, there or not? */
 
 /* Make a folder and those above it; existing ones are fine. */
 bool file_make_folder(const char *path, struct error *error);

@@ -68,12 +68,14 @@ int colours_first_named(const char *text)
     return -1;
 }
 
-int colours_of_sprite(const struct sprite *s, int number[3])
+int colours_of_sprite(const struct sprite *s, const uint8_t *ground, int number[3])
 {
     static const double MOST_BLACK = 0.75, HALF_BLACK = 0.5, OF_COLOURED = 0.2, OF_ALL = 0.1;
     int count[COLOURS_N] = {0}, all = 0, found = 0, first = -1;
-    for (int i = 0; i < s->width * s->height; i++)
-        if (s->rgba[4 * i + 3] > 127) count[colours_of_pixel(s->rgba + 4 * i)]++, all++;
+    for (int i = 0; i < s->width * s->height; i++) {
+        const uint8_t *p = s->rgba + 4 * i;
+        if (p[3] > 127 && (ground == NULL || memcmp(p, ground, 3) != 0)) count[colours_of_pixel(p)]++, all++;
+    }
     int coloured = all > count[BLACK] ? all - count[BLACK] : 1, black = count[BLACK];
     bool has_black = false;
     for (int rank = 0; rank < COLOURS_N; rank++) {

@@ -24,7 +24,7 @@ int colours_of_pixel(const uint8_t rgb[3]);
 int colours_first_named(const char *text);
 
 /* Numbers of the names that cover a good share of a picture's opaque pixels, the commonest first; black, the usual outline, only where it is most of
- * all. Returns how many, at most 3; 0 for an empty picture. */
-int colours_of_sprite(const struct sprite *sprite, int number[3]);
+ * all. Pixels of the colour `ground` (NULL: none) do not count. Returns how many, at most 3; 0 for an empty picture. */
+int colours_of_sprite(const struct sprite *sprite, const uint8_t *ground, int number[3]);
 
 #endif

@@ -18,7 +18,7 @@ static void sign(const struct sprite *s, struct signature *g)
     g->pixels = 1469598103934665603u;
     for (int i = 0; i < SPRITE_PIXELS; i++) {
         const uint8_t *p = s->rgba + 4 * i;
-        int field = i / SPRITE_SIDE / FIELD * FIELDS + i % SPRITE_SIDE / FIELD, luma = (299 * p[0] + 587 * p[1] + 114 * p[2]) / 1000;
+        int field = i / SPRITE_SIDE / FIELD * FIELDS + i % SPRITE_SIDE / FIELD, luma = sprite_light(p) / 1000;
         for (int d = 0; d < 4; d++) g->pixels = (g->pixels ^ p[d]) * 1099511628211u;
         if (p[3] == 0) continue;
         alpha[field]++, light[field] += luma, sum += luma, n++;

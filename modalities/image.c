@@ -8,8 +8,7 @@
 static bool read(const void *data, size_t n, struct piece *out, struct error *error)
 {
     struct sprite whole = {0};
-    char word[80];
-    bool ok = png_read_sprite(data, n, &whole, &out->recipe, error) && sprite_fit(&whole, &out->sprite, word, error);
+    bool ok = png_read_sprite(data, n, &whole, &out->recipe, error) && sprite_fit(&whole, &out->sprite, error);
     sprite_free(&whole);
     return ok;
 }

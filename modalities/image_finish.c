@@ -14,8 +14,6 @@ void image_finish_free(struct image_finish *f)
 
 /* ---- pixels ---- */
 
-static uint8_t *pixel(const struct sprite *s, int x, int y) { return s->rgba + 4 * ((size_t)y * (size_t)s->width + (size_t)x); }
-
 /* Cut the window out and put back what stays. */
 static bool keep_pixels(const struct image_finish *f, struct sprite *s, struct error *error)
 {
@@ -25,15 +23,13 @@ static bool keep_pixels(const struct image_finish *f, struct sprite *s, struct e
     if (!sprite_init(&out, f->base.width, f->base.height, error)) return false;
     for (int y = 0; y < out.height; y++)
         for (int x = 0; x < out.width; x++)
-            memcpy(pixel(&out, x, y), f->keep[y * out.width + x] ? pixel(&f->base, x, y) : pixel(s, f->x + x, f->y + y), 4);
+            memcpy(sprite_pixel(&out, x, y), f->keep[y * out.width + x] ? sprite_pixel(&f->base, x, y) : sprite_pixel(s, f->x + x, f->y + y), 4);
     sprite_free(s);
     *s = out;
     return true;
 }
 
-static int light(const uint8_t rgb[3]) { return 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]; }
-
-static bool is_opaque(const struct sprite *s, int x, int y) { return x >= 0 && y >= 0 && x < s->width && y < s->height && pixel(s, x, y)[3] != 0; }
+static bool is_opaque(const struct sprite *s, int x, int y) { return x >= 0 && y >= 0 && x < s->width && y < s->height && sprite_pixel(s, x, y)[3] != 0; }
 
 /* See-through pixels beside the shape become dark; where the shape meets the frame, its own last pixels do. */
 static bool draw_outline(struct sprite *s, const uint8_t rgb[3], struct error *error)
@@ -47,7 +43,7 @@ static bool draw_outline(struct sprite *s, const uint8_t rgb[3], struct error *e
         for (int x = 0; x < s->width; x++) {
             bool here = is_opaque(&before, x, y), edge = x == 0 || y == 0 || x == s->width - 1 || y == s->height - 1;
             bool beside = is_opaque(&before, x - 1, y) || is_opaque(&before, x + 1, y) || is_opaque(&before, x, y - 1) || is_opaque(&before, x, y + 1);
-            if (here ? edge : beside) memcpy(pixel(s, x, y), rgb, 3), pixel(s, x, y)[3] = 255;
+            if (here ? edge : beside) memcpy(sprite_pixel(s, x, y), rgb, 3), sprite_pixel(s, x, y)[3] = 255;
         }
     sprite_free(&before);
     return true;
@@ -67,7 +63,7 @@ static void darkest(const struct vocabulary *v, const struct image_finish *f, co
     for (int i = 0; i < sent && i < f->colours; i++) memcpy(all[i], f->colour[i], 3);
     memcpy(rgb, all[0], 3);
     for (int i = 1; i < sent; i++)
-        if (light(all[i]) < light(rgb)) memcpy(rgb, all[i], 3);
+        if (sprite_light(all[i]) < sprite_light(rgb)) memcpy(rgb, all[i], 3);
 }
 
 bool image_decode(const struct vocabulary *v, const int32_t *ids, size_t n, const struct image_finish *f, struct sprite *out, struct error *error)
@@ -78,7 +74,7 @@ bool image_decode(const struct vocabulary *v, const int32_t *ids, size_t n, cons
     bool ok = vocabulary_local(ids, n, v->image_first, codes_vocabulary(v->codes), &local, error) &&
               codes_decode_exact(v->codes, local.id, local.n, f->colour, f->colours, &full, &native, error);
     if (ok && native == 16) {
-        ok = sprite_halve(&full, out, error);
+        ok = sprite_thin(&full, 2, out, error);
         sprite_free(&full);
     } else if (ok) *out = full;
     if (ok && f->base.rgba != NULL) ok = keep_pixels(f, out, error);
@@ -103,7 +99,7 @@ static bool print_kept(const struct image_finish *f, struct bytes *out, struct e
     for (int y = 0; ok && y < f->base.height; y++) {
         ok = bytes_append_text(out, y ? ",\"" : "\"", error);
         for (int x = 0; ok && x < f->base.width; x++) {
-            const uint8_t *p = pixel(&f->base, x, y);
+            const uint8_t *p = sprite_pixel(&f->base, x, y);
             if (f->keep[y * f->base.width + x] && memcmp(p, "\0\0\0\0", 4) == 0) ok = bytes_append_byte(out, '-', error);
             else ok = f->keep[y * f->base.width + x] ? bytes_printf(out, error, "%02x%02x%02x%02x", p[0], p[1], p[2], p[3]) : bytes_append_byte(out, '.', error);
         }
@@ -165,7 +161,7 @@ static bool read_kept(const cJSON *kept, struct image_finish *f, struct error *e
     if (!sprite_init(&f->base, (int)width, (int)height, error) || (f->keep = mem_alloc((size_t)(width * height), 1, error)) == NULL) return false;
     int at = 0;
     cJSON_ArrayForEach(row, rows) {
-        if (!cJSON_IsString(row) || !read_row(row->valuestring, (int)width, pixel(&f->base, 0, at), f->keep + at * width))
+        if (!cJSON_IsString(row) || !read_row(row->valuestring, (int)width, sprite_pixel(&f->base, 0, at), f->keep + at * width))
             return error_set(error, ERROR_INPUT, "recipe: row %d of \"pixels\" is no row of %d pixels", at, (int)width);
         at++;
     }

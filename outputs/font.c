@@ -32,8 +32,9 @@ static void dot(struct sprite *s, int x, int y, int size, const uint8_t rgb[3])
 
 void font_draw(struct sprite *s, int x, int y, int size, const char *text, int most, const uint8_t rgb[3])
 {
-    for (int i = 0; i < most && text[i] != '\0'; i++) {
-        const char *rows = rows_of((unsigned char)text[i]);
+    for (int i = 0; i < most && *text != '\0'; i++) {
+        const char *rows = rows_of((unsigned char)*text++);
+        while (((unsigned char)*text & 0xc0) == 0x80) text++;  /* a box a character, not a byte */
         for (int k = 0; k < 15; k++)
             if ((rows[k / 3] - '0') & (4 >> k % 3)) dot(s, x + (i * FONT_WIDTH + k % 3) * size, y + k / 3 * size, size, rgb);
     }

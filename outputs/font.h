@@ -1,5 +1,5 @@
-/* A pixel font for labels: letters of 3 x 5 pixels, a pixel between them; small letters look like capitals. Bytes that are no printable
- * ASCII show a box. */
+/* A pixel font for labels: letters of 3 x 5 pixels, a pixel between them; small letters look like capitals. Characters (of UTF-8) that are no
+ * printable ASCII show a box. */
 #ifndef OUTPUTS_FONT_H
 #define OUTPUTS_FONT_H
 

@@ -4,19 +4,13 @@
 
 #include <string.h>
 
-enum { COLOURS_MOST = 256, CODES_MOST = 4096, BLOCK_MOST = 255 };
+enum { COLOURS_MOST = GIF_COLOURS_MOST + 1, CODES_MOST = 4096, BLOCK_MOST = 255 };
 
 /* Index 0 is the see-through one. */
-struct colours { uint8_t rgb[COLOURS_MOST][3]; int n; };
-
-static int index_of(struct colours *c, const uint8_t *p)
+static int index_of(struct colour_list *c, const uint8_t *p)
 {
-    if (p[3] < 128) return 0;
-    for (int i = 1; i < c->n; i++)
-        if (memcmp(c->rgb[i], p, 3) == 0) return i;
-    if (c->n == COLOURS_MOST) return -1;
-    memcpy(c->rgb[c->n], p, 3);
-    return c->n++;
+    static const uint8_t clear[4];
+    return colour_list_index(c, p[3] < 128 ? clear : (uint8_t[4]){p[0], p[1], p[2], 255});
 }
 
 static bool le16(struct bytes *out, int value, struct error *error) { return bytes_append_byte(out, (unsigned)value, error) && bytes_append_byte(out, (unsigned)value >> 8, error); }
@@ -71,7 +65,7 @@ static bool compress(struct packer *p, const uint8_t *index, size_t n, int depth
 
 /* ---- the file ---- */
 
-static bool write_frame(const struct sprite *s, struct colours *c, int depth, int duration, uint16_t (*next)[COLOURS_MOST], struct bytes *out, struct error *error)
+static bool write_frame(const struct sprite *s, struct colour_list *c, int depth, int duration, uint16_t (*next)[COLOURS_MOST], struct bytes *out, struct error *error)
 {
     size_t n = (size_t)s->width * (size_t)s->height;
     struct packer p = {.out = out, .error = error};
@@ -86,20 +80,27 @@ static bool write_frame(const struct sprite *s, struct colours *c, int depth, in
     return ok;
 }
 
+static bool put_colours(struct bytes *out, const struct colour_list *c, int n, struct error *error)
+{
+    for (int i = 0; i < n; i++)
+        if (!bytes_append(out, c->rgba[i], 3, error)) return false;
+    return true;
+}
+
 bool gif_write(const struct sprite *frames, int n, int duration, struct bytes *out, struct error *error)
 {
-    struct colours c = {.n = 1};
+    struct colour_list c = {.n = 1};
     int depth = 2;
     for (int f = 0; f < n; f++) {
         if (frames[f].width != frames[0].width || frames[f].height != frames[0].height || frames[f].width > 65535 || frames[f].height > 65535)
             return error_set(error, ERROR_INPUT, "GIF: frame %d is %d x %d; one size is wanted", f, frames[f].width, frames[f].height);
         for (int i = 0; i < frames[f].width * frames[f].height; i++)
-            if (index_of(&c, frames[f].rgba + 4 * (size_t)i) < 0) return error_set(error, ERROR_INPUT, "GIF: more than 255 colours");
+            if (index_of(&c, frames[f].rgba + 4 * (size_t)i) < 0) return error_set(error, ERROR_INPUT, "GIF: more than %d colours", GIF_COLOURS_MOST);
     }
     while (1 << depth < c.n) depth++;
     uint16_t (*next)[COLOURS_MOST] = mem_alloc(CODES_MOST, sizeof *next, error);
     bool ok = next != NULL && bytes_append_text(out, "GIF89a", error) && le16(out, frames[0].width, error) && le16(out, frames[0].height, error) &&
-              bytes_append_byte(out, 0x80u | (unsigned)(depth - 1) << 4 | (unsigned)(depth - 1), error) && le16(out, 0, error) && bytes_append(out, c.rgb, 3 * ((size_t)1 << depth), error) &&
+              bytes_append_byte(out, 0x80u | (unsigned)(depth - 1) << 4 | (unsigned)(depth - 1), error) && le16(out, 0, error) && put_colours(out, &c, 1 << depth, error) &&
               bytes_append(out, "\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0", 19, error);
     for (int f = 0; ok && f < n; f++) ok = write_frame(&frames[f], &c, depth, duration, next, out, error);
     mem_free(next);

@@ -10,6 +10,8 @@
 #include "core/bytes.h"
 #include "outputs/sprite.h"
 
+enum { GIF_COLOURS_MOST = 255 };      /* beside the see-through one */
+
 /* Append the file of n frames of one size, each shown for `duration` milliseconds. Alpha from 128 on is opaque; at most 255 colours in all. */
 bool gif_write(const struct sprite *frames, int n, int duration, struct bytes *out, struct error *error);
 

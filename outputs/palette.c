@@ -45,50 +45,59 @@ static bool next_line(struct lines *l)
     return true;
 }
 
-/* "red green blue", and with `name` anything behind it. */
-static bool triple(const char *text, bool name, uint8_t rgb[3])
+/* Up to `most` numbers from 0 to 255 at the start of a text, blanks between them; *rest is what stands behind. Returns how many. */
+static int numbers(const char *text, int most, uint8_t value[4], const char **rest)
 {
-    for (int d = 0; d < 3; d++) {
-        char *end;
-        long value = strtol(text, &end, 10);
-        if (end == text || value < 0 || value > 255 || !(isspace((unsigned char)*end) || *end == '\0')) return false;
-        rgb[d] = (uint8_t)value;
-        text = end;
+    int n = 0;
+    for (char *end; n < most; n++, text = end) {
+        long number = strtol(text, &end, 10);
+        if (end == text || number < 0 || number > 255 || !(isspace((unsigned char)*end) || *end == '\0')) break;
+        value[n] = (uint8_t)number;
     }
     while (isspace((unsigned char)*text)) text++;
-    return name || *text == '\0';
+    *rest = text;
+    return n;
 }
+
+/* A colour, unless it is see-through. */
+static bool add_visible(struct palette *p, const uint8_t rgba[4], struct error *error) { return rgba[3] < 128 || add(p, rgba, error); }
 
 static bool no_colour(const struct lines *l, const char *wanted, struct error *error)
 {
     return error_set(error, ERROR_INPUT, "palette: line %d: '%.30s'; %s is wanted", l->number, l->text, wanted);
 }
 
+/* Aseprite writes "Channels: RGBA" and a fourth number, the alpha; elsewhere a number may begin a name. */
 static bool parse_gpl(const void *data, size_t n, struct palette *out, struct error *error)
 {
+    static const char *const headers[] = {"Name:", "Columns:", "Channels:"};
     struct lines l = {.at = data, .end = (const char *)data + n};
-    uint8_t rgb[3];
+    const char *rest;
+    int channels = 3;
     if (!next_line(&l) || strcmp(l.text, "GIMP Palette") != 0) return error_set(error, ERROR_INPUT, "palette: does not start with \"GIMP Palette\"");
     while (next_line(&l)) {
-        if (l.text[0] == '\0' || l.text[0] == '#') continue;
-        if (out->n == 0 && (strncasecmp(l.text, "Name:", 5) == 0 || strncasecmp(l.text, "Columns:", 8) == 0 || strncasecmp(l.text, "Channels:", 9) == 0)) continue;
-        if (!triple(l.text, true, rgb)) return no_colour(&l, "\"red green blue name\", 0 to 255 each,", error);
-        if (!add(out, rgb, error)) return false;
+        uint8_t rgba[4] = {0, 0, 0, 255};
+        bool header = l.text[0] == '\0' || l.text[0] == '#';
+        for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) header = header || strncasecmp(l.text, headers[i], strlen(headers[i])) == 0;
+        if (header && strncasecmp(l.text, "Channels:", 9) == 0) channels = strcasestr(l.text, "RGBA") != NULL ? 4 : 3;
+        if (header) continue;
+        if (numbers(l.text, channels, rgba, &rest) < 3) return no_colour(&l, "\"red green blue name\", 0 to 255 each,", error);
+        if (!add_visible(out, rgba, error)) return false;
     }
     return true;
 }
 
+/* Six digits, or eight with the alpha first, as Paint.NET writes them. */
 static bool parse_hex(const void *data, size_t n, struct palette *out, struct error *error)
 {
     struct lines l = {.at = data, .end = (const char *)data + n};
     while (next_line(&l)) {
         const char *text = l.text[0] == '#' ? l.text + 1 : l.text;
-        unsigned value = 0;
-        int used = 0;
-        if (l.text[0] == '\0') continue;
-        if (strlen(text) != 6 || sscanf(text, "%6x%n", &value, &used) != 1 || used != 6 || !isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
-            return no_colour(&l, "six hexadecimal digits", error);
-        if (!add(out, (uint8_t[3]){(uint8_t)(value >> 16), (uint8_t)(value >> 8 & 255), (uint8_t)(value & 255)}, error)) return false;
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
+        if (l.text[0] == '\0' || l.text[0] == ';' || strncmp(l.text, "//", 2) == 0) continue;
+        if (text[digits] != '\0' || (digits != 6 && digits != 8)) return no_colour(&l, "six hexadecimal digits, or eight with the alpha first,", error);
+        unsigned long value = strtoul(text, NULL, 16) | (digits == 6 ? 0xff000000ul : 0);
+        if (!add_visible(out, (uint8_t[4]){(uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value, (uint8_t)(value >> 24)}, error)) return false;
     }
     return true;
 }
@@ -96,7 +105,7 @@ static bool parse_hex(const void *data, size_t n, struct palette *out, struct er
 static bool parse_pal(const void *data, size_t n, struct palette *out, struct error *error)
 {
     struct lines l = {.at = data, .end = (const char *)data + n};
-    uint8_t rgb[3];
+    const char *rest;
     char *end;
     if (!next_line(&l) || strcmp(l.text, "JASC-PAL") != 0) return error_set(error, ERROR_INPUT, "palette: does not start with \"JASC-PAL\"");
     if (!next_line(&l) || strcmp(l.text, "0100") != 0) return error_set(error, ERROR_INPUT, "palette: version '%.20s'; 0100 is wanted", l.text);
@@ -104,9 +113,10 @@ static bool parse_pal(const void *data, size_t n, struct palette *out, struct er
     long count = strtol(l.text, &end, 10), read = 0;
     if (*end != '\0' || count < 1 || count > PALETTE_MOST) return no_colour(&l, "a number of colours, 1 to 256,", error);
     while (read < count && next_line(&l)) {
+        uint8_t rgba[4] = {0, 0, 0, 255};
         if (l.text[0] == '\0') continue;
-        if (!triple(l.text, false, rgb)) return no_colour(&l, "\"red green blue\", 0 to 255 each,", error);
-        if (!add(out, rgb, error)) return false;
+        if (numbers(l.text, 4, rgba, &rest) < 3 || *rest != '\0') return no_colour(&l, "\"red green blue\", 0 to 255 each,", error);
+        if (!add_visible(out, rgba, error)) return false;
         read++;
     }
     return read == count || error_set(error, ERROR_INPUT, "palette: %ld of its %ld colours", read, count);
@@ -130,7 +140,8 @@ bool palette_parse(const char *extension, const void *data, size_t n, struct pal
     *out = (struct palette){0};
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
         if (strcasecmp(extension, KINDS[i].extension) != 0) continue;
-        if (!KINDS[i].parse(data, n, out, error)) return false;
+        size_t mark = utf8_mark(data, n);
+        if (!KINDS[i].parse((const char *)data + mark, n - mark, out, error)) return false;
         return out->n > 0 || error_set(error, ERROR_INPUT, "palette: holds no colour");
     }
     return error_set(error, ERROR_INPUT, "palette: unknown kind of file; .gpl, .hex, .pal or .png is wanted");
@@ -154,9 +165,13 @@ static int by_light(const void *a, const void *b)
     return x->light != y->light ? x->light - y->light : memcmp(x->rgb, y->rgb, 3);
 }
 
-static int by_rgb(const void *a, const void *b) { return memcmp(((const struct tone *)a)->rgb, ((const struct tone *)b)->rgb, 3); }
+static int by_count(const void *a, const void *b)
+{
+    const struct tone *x = a, *y = b;
+    return x->count != y->count ? y->count - x->count : memcmp(x->rgb, y->rgb, 3);
+}
 
-static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]}; }
+static struct tone tone_of(const uint8_t rgb[3]) { return (struct tone){.rgb = {rgb[0], rgb[1], rgb[2]}, .light = sprite_light(rgb)}; }
 
 /* Squared distance, lightness counting most: it carries the shapes. */
 static double apart(const struct tone *a, const struct tone *b)
@@ -192,38 +207,70 @@ static void match_nearest(struct tone *from, int n, const struct tone *to, int m
             if (apart(&from[i], &to[j]) < apart(&from[i], &to[from[i].to])) from[i].to = j;
 }
 
-/* The distinct colours with their pixels, sorted by rgb; room for n. */
-static int count_tones(const uint8_t *rgba, size_t n, struct tone *tones)
+static uint32_t number_of(const uint8_t *p) { return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]; }
+
+/* The distinct colours with their pixels. map (a number a colour, 0 on entry) is 0 again afterwards. */
+static struct tone *count_tones(const uint8_t *rgba, size_t n, uint32_t *map, int *count, struct error *error)
 {
-    int all = 0, count = 0;
+    *count = 0;
     for (size_t i = 0; i < n; i++)
-        if (rgba[4 * i + 3] != 0) tones[all++] = tone_of(rgba + 4 * i);
-    qsort(tones, (size_t)all, sizeof *tones, by_rgb);
-    for (int i = 0; i < all; i++) {
-        if (count == 0 || by_rgb(&tones[count - 1], &tones[i]) != 0) tones[count++] = tones[i];
-        tones[count - 1].count++;
+        if (rgba[4 * i + 3] != 0) *count += map[number_of(rgba + 4 * i)]++ == 0;
+    struct tone *tones = mem_alloc((size_t)*count, sizeof *tones, error);
+    for (size_t i = 0, at = 0; tones != NULL && i < n; i++) {
+        uint32_t *pixels = &map[number_of(rgba + 4 * i)];
+        if (rgba[4 * i + 3] == 0 || *pixels == 0) continue;
+        tones[at] = tone_of(rgba + 4 * i);
+        tones[at++].count = (int)*pixels;
+        *pixels = 0;
     }
-    return count;
+    return tones;
+}
+
+/* Each pixel gets the colour that its own was matched with; map as count_tones left it. */
+static void repaint(uint8_t *rgba, size_t n, const struct tone *from, int count, const struct tone *to, uint32_t *map)
+{
+    for (int i = 0; i < count; i++) map[number_of(from[i].rgb)] = (uint32_t)from[i].to;
+    for (size_t i = 0; i < n; i++)
+        if (rgba[4 * i + 3] != 0) memcpy(rgba + 4 * i, to[map[number_of(rgba + 4 * i)]].rgb, 3);
 }
 
 bool palette_recolour(const struct palette *p, uint8_t *rgba, size_t n, struct error *error)
 {
-    struct tone *from = mem_alloc(n, sizeof *from, error), to[PALETTE_MOST];
-    int count = from == NULL ? 0 : count_tones(rgba, n, from);
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    int count = 0;
+    struct tone *from = map == NULL ? NULL : count_tones(rgba, n, map, &count, error), to[PALETTE_MOST];
     bool ok = from != NULL;
     for (int i = 0; i < p->n; i++) to[i] = tone_of(p->rgb[i]);
     qsort(to, (size_t)p->n, sizeof *to, by_light);
-    if (ok) {
-        qsort(from, (size_t)count, sizeof *from, by_light);
-        if (count <= p->n) ok = match_in_order(from, count, to, p->n, error);
-        else match_nearest(from, count, to, p->n);
-        qsort(from, (size_t)count, sizeof *from, by_rgb);
-    }
-    for (size_t i = 0; ok && i < n; i++) {
-        if (rgba[4 * i + 3] == 0) continue;
-        struct tone t = tone_of(rgba + 4 * i), *at = bsearch(&t, from, (size_t)count, sizeof t, by_rgb);
-        memcpy(rgba + 4 * i, to[at->to].rgb, 3);
-    }
-    mem_free(from);
+    if (ok) qsort(from, (size_t)count, sizeof *from, by_light);
+    if (ok && count <= p->n) ok = match_in_order(from, count, to, p->n, error);
+    else if (ok) match_nearest(from, count, to, p->n);
+    if (ok) repaint(rgba, n, from, count, to, map);
+    mem_free(from), mem_free(map);
     return ok;
+}
+
+bool palette_limit(uint8_t *rgba, size_t n, int most, int *colours, struct error *error)
+{
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    struct tone *from = map == NULL ? NULL : count_tones(rgba, n, map, colours, error), to[PALETTE_MOST];
+    bool ok = from != NULL;
+    if (ok && *colours > most) {
+        qsort(from, (size_t)*colours, sizeof *from, by_count);
+        memcpy(to, from, (size_t)most * sizeof *to);
+        match_nearest(from, *colours, to, most);
+        repaint(rgba, n, from, *colours, to, map);
+    }
+    mem_free(from), mem_free(map);
+    return ok;
+}
+
+int palette_count(const uint8_t *rgba, size_t n, struct error *error)
+{
+    uint32_t *map = mem_alloc((size_t)1 << 24, sizeof *map, error);
+    int count = map == NULL ? -1 : 0;
+    for (size_t i = 0; map != NULL && i < n; i++)
+        if (rgba[4 * i + 3] != 0) count += map[number_of(rgba + 4 * i)]++ == 0;
+    mem_free(map);
+    return count;
 }

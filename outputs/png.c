@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-enum { SIDE_MOST = 1024, CHUNKS_MOST = 16, CHUNK_BYTES_MOST = 256 << 10 };
+enum { CHUNKS_MOST = 16, CHUNK_BYTES_MOST = 256 << 10 };
 static const char RECIPE[] = "triptych", PARAMETERS[] = "parameters";
 
 static void on_error(png_structp png, png_const_charp message)
@@ -49,7 +49,7 @@ static int set_transforms(png_structp png, png_infop info)
 static bool read_all(struct input *in)
 {
     if (setjmp(png_jmpbuf(in->png))) return false;
-    png_set_user_limits(in->png, SIDE_MOST, SIDE_MOST);
+    png_set_user_limits(in->png, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST);
     png_set_chunk_cache_max(in->png, CHUNKS_MOST);
     png_set_chunk_malloc_max(in->png, CHUNK_BYTES_MOST);
     png_set_read_fn(in->png, in, read_bytes);
@@ -62,6 +62,20 @@ static bool read_all(struct input *in)
         for (int y = 0; y < height; y++) png_read_row(in->png, in->out->rgba + (size_t)y * (size_t)width * 4, NULL);
     png_read_end(in->png, in->info);
     return true;
+}
+
+/* The sizes that the header tells, before anything is unpacked: libpng would only call them invalid, and believe in pixels that a file so short cannot
+ * hold (deflate packs 1032 bytes into one at best; a pixel has a bit at least). Other faults of the header are left to libpng. */
+static bool check_sizes(const uint8_t *data, size_t n, struct error *error)
+{
+    enum { PACKED_MOST = 1032 };
+    struct reader r = reader_on(data, n);
+    if (n < 24 || memcmp(data + 12, "IHDR", 4) != 0) return true;
+    (void)reader_take(&r, 16);
+    uint32_t width = reader_be32(&r), height = reader_be32(&r);
+    if (width > SPRITE_SIDE_MOST || height > SPRITE_SIDE_MOST)
+        return error_set(error, ERROR_INPUT, "PNG: %u x %u pixels; at most %d x %d are wanted", (unsigned)width, (unsigned)height, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST);
+    return (size_t)height * (width / 8 + 1) / PACKED_MOST <= n || error_set(error, ERROR_INPUT, "PNG: the file ends too early");
 }
 
 static bool keep_recipe(const struct input *in, struct bytes *recipe, struct error *error)
@@ -78,6 +92,7 @@ bool png_read_sprite(const void *data, size_t n, struct sprite *out, struct byte
     *out = (struct sprite){0};
     if (n == 0) return error_set(error, ERROR_INPUT, "PNG: the file is empty");
     if (n < 8 || png_sig_cmp(data, 0, 8) != 0) return error_set(error, ERROR_INPUT, "PNG: the file does not start like a PNG");
+    if (!check_sizes(data, n, error)) return false;
     struct input in = {.reader = reader_on(data, n), .out = out, .error = error};
     in.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);
     in.info = in.png == NULL ? NULL : png_create_info_struct(in.png);
@@ -93,18 +108,7 @@ bool png_read_sprite(const void *data, size_t n, struct sprite *out, struct byte
 
 /* ---- writing ---- */
 
-struct palette { uint8_t rgba[256][4]; int n; };
-
-static int palette_find(struct palette *p, const uint8_t pixel[4])
-{
-    for (int i = 0; i < p->n; i++)
-        if (memcmp(p->rgba[i], pixel, 4) == 0) return i;
-    if (p->n == 256) return -1;
-    memcpy(p->rgba[p->n], pixel, 4);
-    return p->n++;
-}
-
-struct output { struct bytes *out; struct error *error; png_structp png; png_infop info; const struct sprite *sprite; struct palette palette; uint8_t *indices; bool indexed; };
+struct output { struct bytes *out; struct error *error; png_structp png; png_infop info; const struct sprite *sprite; struct colour_list palette; uint8_t *indices; bool indexed; };
 
 static void write_bytes(png_structp png, png_bytep from, size_t n)
 {
@@ -115,7 +119,7 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
 static void flush_bytes(png_structp png) { (void)png; }
 
 /* Palette entries that are not opaque come first, so that tRNS is short. */
-static void order_palette(struct palette *p)
+static void order_palette(struct colour_list *p)
 {
     int at = 0;
     for (int i = 0; i < p->n; i++) {
@@ -172,9 +176,9 @@ static bool index_pixels(struct output *o)
     o->indices = mem_alloc(n, 1, o->error);
     if (o->indices == NULL) return false;
     o->indexed = true;
-    for (size_t i = 0; o->indexed && i < n; i++) o->indexed = palette_find(&o->palette, o->sprite->rgba + 4 * i) >= 0;
+    for (size_t i = 0; o->indexed && i < n; i++) o->indexed = colour_list_index(&o->palette, o->sprite->rgba + 4 * i) >= 0;
     order_palette(&o->palette);
-    for (size_t i = 0; o->indexed && i < n; i++) o->indices[i] = (uint8_t)palette_find(&o->palette, o->sprite->rgba + 4 * i);
+    for (size_t i = 0; o->indexed && i < n; i++) o->indices[i] = (uint8_t)colour_list_index(&o->palette, o->sprite->rgba + 4 * i);
     return true;
 }
 

@@ -4,7 +4,7 @@
  * tRNS when there are at most 256 colours, else RGBA; no time stamps, so equal pictures give equal files. A recipe is
  * carried as iTXt `triptych`, and a second text, in the form that image viewers show, as `parameters`.
  *
- * Limits: 1024 x 1024 pixels, 8 MB of file, 16 ancillary chunks kept, 256 kB each.
+ * Limits: 8192 x 8192 pixels, as far as so many can come out of a file of its size, 8 MB of file, 16 ancillary chunks kept, 256 kB each.
  */
 #ifndef OUTPUTS_PNG_H
 #define OUTPUTS_PNG_H

@@ -71,23 +71,23 @@ static bool flatten(const struct sprite *sprite, struct sprite *out, struct erro
 
 /* ---- sixel ---- */
 
-/* Colours as indices into a list of at most 256. */
-struct table { uint8_t rgb[256][3]; int n; bool full; };
-
-static int table_index(struct table *t, const uint8_t *p)
-{
-    for (int i = 0; i < t->n; i++)
-        if (memcmp(t->rgb[i], p, 3) == 0) return i;
-    if (t->n == 256) { t->full = true; return 0; }
-    memcpy(t->rgb[t->n], p, 3);
-    return t->n++;
-}
-
 /* Channels to six steps, so that 216 colours are enough. */
 static void coarsen(struct sprite *s)
 {
     for (int i = 0; i < 4 * s->width * s->height; i++)
         if (i % 4 != 3) s->rgba[i] = (uint8_t)((s->rgba[i] + 25) / 51 * 51);
+}
+
+/* False when there are too many colours. */
+static bool list_colours(const struct sprite *s, struct colour_list *list, uint8_t *index)
+{
+    list->n = 0;
+    for (int i = 0; i < s->width * s->height; i++) {
+        int colour = colour_list_index(list, s->rgba + 4 * i);
+        if (colour < 0) return false;
+        index[i] = (uint8_t)colour;
+    }
+    return true;
 }
 
 static bool sixel_run(struct bytes *out, int bits, int length, struct error *error)
@@ -118,18 +118,13 @@ static bool sixel_pass(const struct sprite *s, const uint8_t *index, int top, in
 
 static bool sixel(struct sprite *s, struct bytes *out, struct error *error)
 {
-    struct table t = {0};
+    struct colour_list t = {0};
     size_t n = (size_t)s->width * (size_t)s->height;
     uint8_t *index = mem_alloc(n, 1, error);
     bool ok = index != NULL;
-    for (int pass = 0; ok && pass < 2; pass++) {
-        for (size_t i = 0; i < n; i++) index[i] = (uint8_t)table_index(&t, s->rgba + 4 * i);
-        if (!t.full || pass > 0) break;
-        coarsen(s);
-        t = (struct table){0};
-    }
+    if (ok && !list_colours(s, &t, index)) coarsen(s), (void)list_colours(s, &t, index);
     ok = ok && bytes_printf(out, error, "\x1bPq\"1;1;%d;%d", s->width, s->height);
-    for (int i = 0; ok && i < t.n; i++) ok = bytes_printf(out, error, "#%d;2;%d;%d;%d", i, (t.rgb[i][0] * 100 + 127) / 255, (t.rgb[i][1] * 100 + 127) / 255, (t.rgb[i][2] * 100 + 127) / 255);
+    for (int i = 0; ok && i < t.n; i++) ok = bytes_printf(out, error, "#%d;2;%d;%d;%d", i, (t.rgba[i][0] * 100 + 127) / 255, (t.rgba[i][1] * 100 + 127) / 255, (t.rgba[i][2] * 100 + 127) / 255);
     for (int top = 0; ok && top < s->height; top += 6) {
         bool first = true, any;
         for (int c = 0; ok && c < t.n; c++) {

@@ -4,18 +4,25 @@
 
 #include <string.h>
 
-bool sheet_make(const struct sheet_frame *frames, int n, int columns, struct sheet *out, struct error *error)
+bool sheet_measure(int n, int columns, int cell_width, int cell_height, struct sheet *out, struct error *error)
 {
-    *out = (struct sheet){.columns = columns};
+    *out = (struct sheet){.columns = columns, .cell_width = cell_width, .cell_height = cell_height};
     if (n < 1) return error_set(error, ERROR_INPUT, "sheet: no frame; at least one is wanted");
     while (columns == 0 && out->columns * out->columns < n) out->columns++;
     out->rows = (n + out->columns - 1) / out->columns;
+    if (out->cell_width > SPRITE_SIDE_MOST / out->columns || out->cell_height > SPRITE_SIDE_MOST / out->rows)
+        return error_set(error, ERROR_INPUT, "sheet: %d x %d cells of %d x %d pixels; a sheet of at most %d x %d is wanted", out->columns, out->rows, out->cell_width, out->cell_height, SPRITE_SIDE_MOST, SPRITE_SIDE_MOST);
+    return true;
+}
+
+bool sheet_make(const struct sheet_frame *frames, int n, int columns, struct sheet *out, struct error *error)
+{
+    int width = 0, height = 0;
     for (int i = 0; i < n; i++) {
-        if (frames[i].sprite->width > out->cell_width) out->cell_width = frames[i].sprite->width;
-        if (frames[i].sprite->height > out->cell_height) out->cell_height = frames[i].sprite->height;
+        if (frames[i].sprite->width > width) width = frames[i].sprite->width;
+        if (frames[i].sprite->height > height) height = frames[i].sprite->height;
     }
-    if (out->cell_width > SHEET_SIDE_MOST / out->columns || out->cell_height > SHEET_SIDE_MOST / out->rows)
-        return error_set(error, ERROR_INPUT, "sheet: %d x %d cells of %d x %d pixels; a sheet of at most %d x %d is wanted", out->columns, out->rows, out->cell_width, out->cell_height, SHEET_SIDE_MOST, SHEET_SIDE_MOST);
+    if (!sheet_measure(n, columns, width, height, out, error)) return false;
     if (!sprite_init(&out->picture, out->columns * out->cell_width, out->rows * out->cell_height, error)) return false;
     for (int i = 0; i < n; i++) {
         const struct sprite *s = frames[i].sprite;

@@ -6,8 +6,6 @@
 #include "core/bytes.h"
 #include "outputs/sprite.h"
 
-enum { SHEET_SIDE_MOST = 8192 };
-
 struct sheet_frame { const struct sprite *sprite; const char *name; int duration; };   /* milliseconds; borrowed */
 
 struct sheet {
@@ -15,7 +13,10 @@ struct sheet {
     int columns, rows, cell_width, cell_height;
 };
 
-/* Put n frames into `columns` columns (0: as many as make the sheet about square); cells have the size of the largest frame. sprite_free(&out->picture). */
+/* The grid of n cells of this size, in `columns` columns (0: as many as make it about square); an error when it is too large. */
+bool sheet_measure(int n, int columns, int cell_width, int cell_height, struct sheet *out, struct error *error);
+
+/* Put n frames into `columns` columns, as sheet_measure; cells have the size of the largest frame. sprite_free(&out->picture). */
 bool sheet_make(const struct sheet_frame *frames, int n, int columns, struct sheet *out, struct error *error);
 
 /* Append the JSON for it; `image` is the name of its file, scale how often each pixel is repeated there, version that of the program. */

@@ -45,7 +45,7 @@ START_TEST(pictures_and_texts_have_colours)
         memset(s.rgba, 0, 400);
         for (int k = 0; k < 4; k++)
             for (int i = 0; i < counts[k]; i++, at++) memcpy(s.rgba + 4 * at, rgb[k], 3), s.rgba[4 * at + 3] = 255;
-        int n = colours_of_sprite(&s, number);
+        int n = colours_of_sprite(&s, NULL, number);
         for (int k = 0; k < n; k++) strcat(names, colours_name(number[k])), strcat(names, " ");
         ck_assert_msg(strcmp(names, CASES[c].names) == 0, "case %zu: '%s', '%s' is wanted", c, names, CASES[c].names);
     }

@@ -83,21 +83,64 @@ START_TEST(pictures_are_fitted)
 {
     struct error error = {0};
     struct sprite s, big, fit;
-    char word[80];
+    struct sprite_fitting how;
     ck_assert(sprite_init(&s, 32, 32, &error));
     for (int i = 0; i < SPRITE_PIXELS; i++) {
         uint8_t *p = s.rgba + 4 * i;
         if (random_below(4, 0, (uint64_t)i, 3)) p[0] = (uint8_t)(i % 251), p[1] = (uint8_t)(i / 7 % 251), p[3] = 255;
     }
-    ck_assert(sprite_scale(&s, 5, &big, &error) && sprite_fit(&big, &fit, word, &error));
+    ck_assert(sprite_scale(&s, 5, &big, &error) && sprite_reduce(&big, &fit, &how, &error));
     ck_assert_mem_eq(fit.rgba, s.rgba, 4 * SPRITE_PIXELS);       /* scaled-up art is reduced exactly */
-    ck_assert_str_eq(word, "reduced by 5 to 32 x 32 pixels");
+    ck_assert_str_eq(how.word, "reduced by 5 to 32 x 32 pixels");
     sprite_free(&fit), sprite_free(&big);
     ck_assert(sprite_init(&big, 100, 50, &error));
     for (int i = 0; i < 4 * 100 * 50; i++) big.rgba[i] = (uint8_t)random_below(6, 0, (uint64_t)i, 256);
-    ck_assert(sprite_fit(&big, &fit, word, &error));
-    ck_assert(fit.width == 32 && fit.height == 32 && strstr(word, "averaged") != NULL);
+    ck_assert(sprite_reduce(&big, &fit, &how, &error));
+    ck_assert_str_eq(how.word, "100 x 50 pixels averaged down to 32 x 16");
+    ck_assert(fit.width == 32 && fit.height == 16);
     sprite_free(&fit), sprite_free(&big), sprite_free(&s);
+}
+END_TEST
+
+/* Reduce a picture of width x height, art of cells of this many pixels from left, top on: what is found. */
+static struct sprite_fitting found(int width, int height, int cell, int left, int top, bool plain, struct sprite *art)
+{
+    struct error error = {0};
+    struct sprite s;
+    struct sprite_fitting how;
+    ck_assert(sprite_init(&s, width, height, &error));
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            int i = (x - left + cell) / cell, k = (y - top + cell) / cell;
+            bool frame = x < left || y < top || x >= left + (width - left) / cell * cell || y >= top + (height - top) / cell * cell, clear = !plain && (i + 3 * k) % 5 == 0;
+            uint8_t *p = sprite_pixel(&s, x, y);
+            p[0] = (uint8_t)(plain || frame ? 9 : clear ? x * y : i * 7), p[1] = (uint8_t)(plain || frame ? 9 : k * 7), p[3] = frame || !clear ? 255 : 0;
+        }
+    ck_assert(sprite_reduce(&s, art, &how, &error));
+    sprite_free(&s);
+    return how;
+}
+
+START_TEST(grids_are_found)
+{
+    static const struct { int width, height, cell, left, top; bool plain; int factor, to_width, to_height; const char *word; } cases[] = {
+        {49, 49, 7, 0, 0, false, 7, 7, 7, "reduced by 7 to 7 x 7 pixels"},
+        {64, 64, 2, 0, 0, false, 2, 32, 32, "reduced by 2 to 32 x 32 pixels"},           /* whatever hides behind alpha 0 */
+        {66, 66, 2, 1, 1, false, 2, 32, 32, "reduced by 2 to 32 x 32 pixels, the border cut off"},
+        {70, 45, 4, 3, 2, false, 4, 16, 10, "reduced by 4 to 16 x 10 pixels, the border cut off"},
+        {512, 512, 64, 0, 0, false, 64, 8, 8, "reduced by 64 to 8 x 8 pixels"},
+        {32, 32, 4, 0, 0, false, 2, 16, 16, "reduced by 2 to 16 x 16 pixels"},
+        {12, 12, 2, 0, 0, false, 1, 12, 12, ""}, {24, 20, 2, 0, 0, false, 2, 12, 10, "reduced by 2 to 12 x 10 pixels"},
+        {32, 32, 1, 0, 0, true, 1, 32, 32, ""}, {16, 16, 1, 0, 0, true, 1, 16, 16, ""}, {30, 30, 1, 0, 0, true, 1, 30, 30, ""},
+        {64, 64, 1, 0, 0, true, 2, 32, 32, "reduced by 2 to 32 x 32 pixels"}, {100, 50, 1, 0, 0, true, 5, 20, 10, "reduced by 5 to 20 x 10 pixels"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sprite art;
+        struct sprite_fitting how = found(cases[i].width, cases[i].height, cases[i].cell, cases[i].left, cases[i].top, cases[i].plain, &art);
+        ck_assert_msg(how.factor == cases[i].factor && how.left == cases[i].left && how.top == cases[i].top && art.width == cases[i].to_width && art.height == cases[i].to_height &&
+                      strcmp(how.word, cases[i].word) == 0, "case %zu: %d from %d, %d: %d x %d: %s", i, how.factor, how.left, how.top, art.width, art.height, how.word);
+        sprite_free(&art);
+    }
 }
 END_TEST
 
@@ -672,6 +715,7 @@ int main(void)
     tcase_add_unchecked_fixture(all, load, unload);
     tcase_add_loop_test(all, png_round_trip, 1, 12);
     tcase_add_test(all, pictures_are_fitted);
+    tcase_add_test(all, grids_are_found);
     tcase_add_test(all, every_allowed_list_is_a_picture);
     tcase_add_test(all, native_16_is_exact);
     tcase_add_test(all, many_colours_become_twenty_four);

@@ -180,7 +180,8 @@ static void header_check_sum(struct bytes *out) { gray(out), out->data[30] ^= 1;
 static void no_header(struct bytes *out) { gray(out), memmove(out->data + 8, out->data + 33, out->n - 33), out->n -= 25; }
 static void two_headers(struct bytes *out) { struct error e = {0}; gray(out), out->n = 33, ck_assert(bytes_append(out, (uint8_t[25]){0}, 25, &e)), memcpy(out->data + 33, out->data + 8, 25), pixels(out, 20), end(out); }
 static void no_width(struct bytes *out) { head(out, 0, 4, 8, 0), pixels(out, 20), end(out); }
-static void too_wide(struct bytes *out) { head(out, 1025, 1, 8, 0), pixels(out, 1026), end(out); }
+static void too_wide(struct bytes *out) { head(out, 8193, 1, 8, 0), pixels(out, 8194), end(out); }
+static void too_short(struct bytes *out) { head(out, 8192, 8192, 1, 0), pixels(out, 20000), end(out); }
 static void huge(struct bytes *out) { head(out, 0x7fffffff, 0x7fffffff, 8, 6), pixels(out, 20), end(out); }
 static void negative(struct bytes *out) { head(out, 0x80000001, 4, 8, 0), pixels(out, 20), end(out); }
 static void bad_depth(struct bytes *out) { head(out, 4, 4, 3, 0), pixels(out, 20), end(out); }
@@ -202,7 +203,7 @@ static void midi(struct bytes *out) { struct error e = {0}; ck_assert(bytes_appe
 
 static const struct { const char *name; void (*make)(struct bytes *); } BROKEN[] = {
     {"a cut signature", cut_signature}, {"a wrong signature", wrong_signature}, {"a cut header", cut_header}, {"the header's check sum", header_check_sum}, {"no header", no_header},
-    {"two headers", two_headers}, {"no width", no_width}, {"too wide", too_wide}, {"huge", huge}, {"a negative width", negative}, {"a bad depth", bad_depth}, {"depth 4 in colour", bad_pair},
+    {"two headers", two_headers}, {"no width", no_width}, {"too wide", too_wide}, {"more pixels than it can hold", too_short}, {"huge", huge}, {"a negative width", negative}, {"a bad depth", bad_depth}, {"depth 4 in colour", bad_pair},
     {"a bad colour type", bad_type}, {"no palette", no_palette}, {"a palette of 4 bytes", odd_palette}, {"an empty palette", empty_palette}, {"no pixels", no_pixels}, {"too few pixels", few_pixels},
     {"cut pixels", cut_pixels}, {"a broken stream", broken_stream}, {"the pixels' check sum", pixels_check_sum}, {"a bad filter", bad_filter}, {"an unknown critical chunk", unknown_critical},
     {"a chunk with a bad name", bad_name}, {"a chunk longer than the file", long_chunk}, {"a MIDI file", midi}};
@@ -237,6 +238,26 @@ START_TEST(odd_files_are_read)
     ck_assert(recipe.n < 300000 && s.rgba[3] == 255 && s.rgba[0] == 0);
     sprite_free(&s);
     bytes_free(&file), bytes_free(&text), bytes_free(&recipe);
+}
+END_TEST
+
+/* Sheets are larger than what edits take; what is too large is told with its size. */
+START_TEST(sizes_are_limited)
+{
+    struct bytes file = {0};
+    struct sprite s = {0}, back;
+    struct error error = {0};
+    head(&file, 8192, 2, 8, 0), pixels(&file, 16386), end(&file);
+    ck_assert(png_read_sprite(file.data, file.n, &s, NULL, &error) && s.width == 8192 && s.height == 2);
+    ck_assert(!sprite_scale(&s, 2, &back, &error) && strstr(error.text, "8192 x 2 pixels, each 2 x 2; at most 8192 x 8192") != NULL);
+    sprite_free(&s), error_clear(&error);
+    file.n = 0, too_wide(&file);
+    ck_assert(!png_read_sprite(file.data, file.n, &s, NULL, &error) && strcmp(error.text, "PNG: 8193 x 1 pixels; at most 8192 x 8192 are wanted") == 0);
+    error_clear(&error), file.n = 0, too_short(&file);
+    size_t before = mem_fail_at(1);                              /* refused before anything is allocated */
+    ck_assert(!png_read_sprite(file.data, file.n, &s, NULL, &error) && strcmp(error.text, "PNG: the file ends too early") == 0);
+    (void)before, (void)mem_fail_at(0);
+    bytes_free(&file);
 }
 END_TEST
 
@@ -285,7 +306,16 @@ static const struct { const char *extension, *text; int n; const char *message; 
     {".pal", "JASC-PAL\n0200\n1\n1 2 3\n", 0, "version '0200'"},
     {".pal", "JASC-PAL\n0100\n3\n1 2 3\n", 0, "1 of its 3 colours"},
     {".pal", "JASC-PAL\n0100\n999\n1 2 3\n", 0, "'999'"},
-    {".pal", "JASC-PAL\n0100\n1\n1 2 3 4\n", 0, "line 4"},
+    {".pal", "JASC-PAL\n0100\n1\n1 2 3 4 5\n", 0, "line 4"},
+    {".pal", "JASC-PAL\n0100\n3\n0 0 0 0\n255 0 0 255\n0 255 0 255\n", 2, NULL},
+    {".pal", "\xef\xbb\xbfJASC-PAL\r\n0100\r\n1\r\n1 2 3\r\n", 1, NULL},
+    {".gpl", "\xef\xbb\xbfGIMP Palette\n1 2 3 x\nName: behind a colour\n", 1, NULL},
+    {".gpl", "GIMP Palette\nChannels: RGBA\n#\n  0   0   0   0 Untitled\n255   0   0 255 Untitled\n  0 255   0 255 Untitled\n", 2, NULL},
+    {".gpl", "GIMP Palette\n1 2 3 4 seasons\n", 1, NULL},
+    {".hex", "\xef\xbb\xbf" "ff0000\n00ff00\n", 2, NULL},
+    {".hex", "; words\n// words\nff0000\n", 1, NULL},
+    {".hex", "; Paint.NET\nFFFF0000\nFF00FF00\n00000000\n", 2, NULL},
+    {".hex", "FFFF000\n", 0, "line 1: 'FFFF000'; six hexadecimal digits, or eight"},
     {".pal", "JASC-PAL\n0100\n", 0, "is missing"},
     {".pal", "RIFF", 0, "does not start with"},
     {".png", "no picture", 0, "PNG: the file does not start"},
@@ -314,6 +344,17 @@ START_TEST(recolouring_keeps_shapes)
     for (int i = 0; i < 32; i++) many[i] = (uint8_t)(i % 4 == 3 ? 255 : i * 8);
     ck_assert(palette_recolour(&p, many, 8, &error));
     for (int i = 0; i < 8; i++) ck_assert(palette_has(&p, many + 4 * i));
+}
+END_TEST
+
+START_TEST(commonest_colours_stay)
+{
+    struct error error = {0};
+    uint8_t p[4 * 6] = {10, 0, 0, 255, 200, 0, 0, 255, 200, 0, 0, 255, 13, 0, 0, 255, 10, 0, 0, 255, 1, 2, 3, 0};
+    int colours;
+    ck_assert(palette_limit(p, 6, 3, &colours, &error) && colours == 3 && p[12] == 13);
+    ck_assert(palette_limit(p, 6, 2, &colours, &error) && colours == 3);
+    ck_assert_mem_eq(p, ((uint8_t[]){10, 0, 0, 255, 200, 0, 0, 255, 200, 0, 0, 255, 10, 0, 0, 255, 10, 0, 0, 255, 1, 2, 3, 0}), 24);
 }
 END_TEST
 
@@ -526,9 +567,11 @@ int main(void)
     tcase_add_loop_test(all, every_kind_is_read_right, 0, TYPES_N * 8);
     tcase_add_loop_test(all, broken_files_are_refused, 0, BROKEN_N);
     tcase_add_test(all, odd_files_are_read);
+    tcase_add_test(all, sizes_are_limited);
     tcase_add_test(all, written_files_are_small_and_plain);
     tcase_add_loop_test(all, palettes_are_read_or_refused, 0, (int)(sizeof PALETTES / sizeof *PALETTES));
     tcase_add_test(all, recolouring_keeps_shapes);
+    tcase_add_test(all, commonest_colours_stay);
     tcase_add_loop_test(all, gif_frames_come_back, 0, 5);
     tcase_add_test(all, gif_refuses_what_it_cannot_hold);
     tcase_add_test(all, sheets_place_frames_as_their_json_says);

@@ -105,7 +105,7 @@ bool codes_save(const struct codes *c, const char *path, struct error *error)
 static bool check(struct codes *c, struct error *error)
 {
     for (int i = 1; i < c->colours; i++)
-        if (codes_light(c->colour[i]) < codes_light(c->colour[i - 1])) return error_set(error, ERROR_INPUT, "image codes: colour %d is darker than the one before; an order by lightness is wanted", i);
+        if (sprite_light(c->colour[i]) < sprite_light(c->colour[i - 1])) return error_set(error, ERROR_INPUT, "image codes: colour %d is darker than the one before; an order by lightness is wanted", i);
     for (int i = 0; i < c->patterns; i++)
         for (int k = 0; k < 4; k++) {
             int most = codes_colours_most(codes_is_pair(c->pattern[i]));

@@ -126,7 +126,7 @@ struct codes_wishes {
 /* List colours: each gets the nearest master colour that no other has taken; alike ones are listed once. n <= 256. */
 bool codes_wishes_palette(const struct codes *codes, struct codes_wishes *wishes, const uint8_t (*rgb)[3], int n, struct error *error);
 
-/* Want the pixels of a 32 x 32 sprite: its palette, thinned to at most `most` colours, is listed and must be sent (`only` is left as it is), and want
+/* Want the pixels of a 32 x 32 sprite, in the size that is wished or (0) seems to be its own: its palette, thinned to at most `most` colours, is listed and must be sent (`only` is left as it is), and want
  * (SPRITE_PIXELS) gets its master colours where keep (SPRITE_PIXELS) is not 0, elsewhere CODES_ANY. */
 bool codes_wishes_sprite(const struct codes *codes, struct codes_wishes *wishes, const struct sprite *sprite, const uint8_t *keep, int most, int16_t *want, struct error *error);
 

@@ -256,12 +256,12 @@ static void choose_masters(const struct codes *c, const uint8_t (*colour)[3], co
     refine(c, p, colour, weight, n);
 }
 
-void codes_choose_palette(const struct codes *c, const struct sprite *sprite, int most, struct codes_picture *p)
+void codes_choose_palette(const struct codes *c, const struct sprite *sprite, bool doubled, int most, struct codes_picture *p)
 {
     uint8_t colour[SPRITE_PIXELS][3], own[CODES_COLOURS_MOST][3];
     float weight[SPRITE_PIXELS];
     int n = histogram(sprite, colour, weight);
-    *p = (struct codes_picture){.doubled = sprite_is_doubled(sprite)};
+    *p = (struct codes_picture){.doubled = doubled};
     if (n == 0) p->n = 1;
     else if (p->doubled) {
         int owns = own_colours((const uint8_t (*)[3])colour, weight, n, own);
@@ -376,7 +376,7 @@ bool codes_encode(const struct codes *c, const struct sprite *sprite, struct ids
     size_t start = out->n;
     if (!check_size(sprite, error)) return false;
     if (c->vq != NULL) return codes_vq_encode(c->vq, sprite, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, 0, loss, error));
-    codes_choose_palette(c, sprite, CODES_ENCODED_MOST, &p);
+    codes_choose_palette(c, sprite, sprite_is_doubled(sprite), CODES_ENCODED_MOST, &p);
     return encode_in(c, sprite, &p, out, error) && (loss == NULL || measure_ids(c, sprite, out, start, p.n, loss, error));
 }
 

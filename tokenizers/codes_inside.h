@@ -51,9 +51,6 @@ static inline int codes_pixel(bool doubled, int place, int k)
     return (place / per_row * 2 + k / 2) * SPRITE_SIDE + (place % per_row * 2 + k % 2) * wide;
 }
 
-/* Lightness in thousandths (ITU-R BT.601 weights). */
-static inline int codes_light(const uint8_t c[3]) { return 299 * c[0] + 587 * c[1] + 114 * c[2]; }
-
 /* May a pattern stand in this picture, wishes aside? */
 bool codes_pattern_fits(const struct codes *codes, const struct codes_grammar *grammar, int pattern);
 
@@ -75,7 +72,7 @@ bool codes_init(struct codes **out, int colours, int patterns, struct error *err
 int codes_nearest(const struct codes *codes, const uint8_t rgb[3]);
 
 /* Choose a sprite's palette: of native 32 at most `most` colours, of native 16 as many as it may have. */
-void codes_choose_palette(const struct codes *codes, const struct sprite *sprite, int most, struct codes_picture *picture);
+void codes_choose_palette(const struct codes *codes, const struct sprite *sprite, bool doubled, int most, struct codes_picture *picture);
 
 /* cost[k][index] of a place: squared error in RGB on grey, a wrong alpha made prohibitive. */
 void codes_patch_costs(const struct codes_picture *picture, const struct sprite *sprite, int place, int32_t cost[4][CODES_INDICES]);

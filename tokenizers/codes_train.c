@@ -108,7 +108,7 @@ static bool seed_centres(const struct trainer *t, const struct votes *v, float (
 
 static int by_light(const void *a, const void *b)
 {
-    int x = codes_light(a), y = codes_light(b);
+    int x = sprite_light(a), y = sprite_light(b);
     return x != y ? (x < y ? -1 : 1) : memcmp(a, b, 3);
 }
 
@@ -179,7 +179,7 @@ static void count_shapes(const struct trainer *t, struct exchange *e)
     for (size_t s = 0; s < e->sample; s++) {
         e->pictures[s] = (struct codes_picture){.doubled = sprite_is_doubled(sampled(t, e, s))};
         if (e->pictures[s].doubled) continue;                 /* pairs are all there */
-        codes_choose_palette(t->codes, sampled(t, e, s), CODES_ENCODED_MOST, &e->pictures[s]);
+        codes_choose_palette(t->codes, sampled(t, e, s), false, CODES_ENCODED_MOST, &e->pictures[s]);
         for (int place = 0; place < CODES_PATTERNS; place++) {
             codes_patch_costs(&e->pictures[s], sampled(t, e, s), place, cost);
             ideal_of(cost, e->pictures[s].n, ideal);

@@ -40,7 +40,7 @@ void codes_wishes_colours(const struct codes *c, const struct codes_grammar *g, 
         bool listed = at < w->colours && w->colour[at].master == i;
         colour[i] = i == next_must || (i < next_must && spare && (listed || !w->only));
         if (w->only && listed && g->colours + w->colours - at < w->least) colour[i] = 0;       /* too few would be left */
-        if (w->dark && g->colours == 0 && !w->only && codes_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
+        if (w->dark && g->colours == 0 && !w->only && sprite_light(c->colour[i]) > DARK && i > 0 && i != next_must) colour[i] = 0;
     }
     if (musts > 0 || g->colours < w->least) *end = 0;
 }
@@ -366,7 +366,7 @@ bool codes_wishes_sprite(const struct codes *c, struct codes_wishes *w, const st
 {
     struct codes_picture p;
     if (s->width != SPRITE_SIDE || s->height != SPRITE_SIDE) return error_set(error, ERROR_INPUT, "image codes: a picture of %d x %d; 32 x 32 is wanted", s->width, s->height);
-    codes_choose_palette(c, s, most < CODES_COLOURS_32 ? most : CODES_COLOURS_32, &p);
+    codes_choose_palette(c, s, w->size == 0 ? sprite_is_doubled(s) : w->size == 16, most < CODES_COLOURS_32 ? most : CODES_COLOURS_32, &p);
     p.n = thin(p.rgb, p.master, p.n, most);
     w->size = p.doubled ? 16 : 32;
     for (int i = 0; i < SPRITE_PIXELS; i++) {

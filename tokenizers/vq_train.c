@@ -240,7 +240,7 @@ static double step_once(struct trainer *t)
 
 static int by_light(const void *a, const void *b)
 {
-    int x = codes_light(a), y = codes_light(b);
+    int x = sprite_light(a), y = sprite_light(b);
     return x != y ? (x < y ? -1 : 1) : memcmp(a, b, 3);
 }
 
