@@ -20,7 +20,7 @@ struct runner {
 struct generate_constraint {
     void *context;
     void (*restart)(void *context);                                              /* back behind the prompt */
-    void (*allowed)(void *context, uint8_t *allowed /* (V), all 0 on entry */);  /* may allow the end id */
+    void (*allowed)(void *context, uint8_t *allowed /* (V), all 0 on entry; gets SAMPLING_MARKs */);  /* may allow the end id */
     void (*taken)(void *context, int32_t id);
     /* Ids that bring the piece to a proper end from here (at most `most`); returns how many, 0 if it may end now. NULL: none. */
     int (*closing)(void *context, int32_t *ids, int most);

@@ -45,7 +45,7 @@ static bool find_starts(struct scoring *s, int most, struct error *error)
     if (q->constraint != NULL) q->constraint->restart(q->constraint->context), q->constraint->allowed(q->constraint->context, allowed);
     for (int32_t id = 0; id < s->V; id++) {                    /* the constraint begins behind the start, so that must be whole */
         size_t at = s->starts.n;
-        bool fits = !ids_have(&q->options->sampling.eos, id) && (q->constraint == NULL || (allowed[id] && (q->whole == NULL || q->whole(q->whole_context, &id, 1))));
+        bool fits = !ids_have(&q->options->sampling.eos, id) && (q->constraint == NULL || (SAMPLING_IS_ALLOWED(allowed[id]) && (q->whole == NULL || q->whole(q->whole_context, &id, 1))));
         if (!fits || (at == (size_t)most && !(s->before[id] > s->before[s->starts.id[at - 1]]))) continue;
         if (at < (size_t)most && !ids_append(&s->starts, id, error)) break;
         if (at == (size_t)most) at--;

@@ -136,7 +136,7 @@ static int32_t best_of(const float *x, int V)
 static int32_t fallback(const struct sampling_context *c, int V)
 {
     for (int i = 0; c->allowed != NULL && i < V; i++)
-        if (c->allowed[i]) return i;
+        if (SAMPLING_IS_ALLOWED(c->allowed[i])) return i;
     return 0;
 }
 

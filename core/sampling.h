@@ -73,6 +73,13 @@ bool sampling_order(struct sampling *sampling, const char *names, struct error *
 /* The name of step i of the chain; NULL behind the last. */
 const char *sampling_step(int i);
 
+/* What a constraint says of an id: a mark, or one with a group. The probability of ids that pass it on goes to the allowed ids of their group, to each
+ * in proportion; where none is, and of forbidden ids, to all that are allowed. */
+enum sampling_mark { SAMPLING_FORBIDDEN, SAMPLING_ALLOWED, SAMPLING_PASSES };
+#define SAMPLING_GROUPS 16
+#define SAMPLING_MARK(mark, group) ((uint8_t)((mark) | (group) << 2))      /* group: 0 … SAMPLING_GROUPS - 1 */
+#define SAMPLING_IS_ALLOWED(byte) (((byte) & 3) == SAMPLING_ALLOWED)
+
 /* What the steps may look at besides the logits. */
 struct sampling_context {
     const int32_t *ids;          /* (n): the sequence so far, prompt included */
@@ -80,7 +87,7 @@ struct sampling_context {
     size_t last;                 /* length at which the sequence must end (for forced_eos) */
     uint64_t piece;              /* number of the piece: its stream of random numbers */
     int keep;                    /* ids that the cuts leave at least: 0 and 1 are the same, more in beam search */
-    const uint8_t *allowed;      /* (V): 0 = forbidden by the constraint; NULL = no constraint */
+    const uint8_t *allowed;      /* (V): SAMPLING_MARKs of the constraint; NULL = no constraint */
     const int32_t *others;       /* (others_n): what earlier groups took in this step */
     size_t others_n;
     double *mirostat;            /* state of mirostat, 0 at the start of a sequence; NULL = off */

@@ -83,10 +83,30 @@ bool step_min_new_on(const struct work *w) { return w->c->n - w->c->prompt < (si
 void step_min_new(struct work *w) { forbid_all(w, &w->s->eos); }
 
 bool step_constraint_on(const struct work *w) { return w->c->allowed != NULL; }
+static void pass_on(struct work *w)
+{
+    const uint8_t *marks = w->c->allowed;
+    double allowed[SAMPLING_GROUPS] = {0}, passing[SAMPLING_GROUPS] = {0};
+    float most = -INFINITY;
+    for (int i = 0; i < w->V; i++)
+        if (marks[i] != SAMPLING_FORBIDDEN && w->logits[i] > most) most = w->logits[i];
+    for (int i = 0; i < w->V; i++) {
+        if (marks[i] == SAMPLING_FORBIDDEN || !(w->logits[i] > -INFINITY)) continue;
+        *(SAMPLING_IS_ALLOWED(marks[i]) ? &allowed[marks[i] >> 2] : &passing[marks[i] >> 2]) += exp((double)(w->logits[i] - most));
+    }
+    for (int i = 0; i < w->V; i++) {
+        int group = marks[i] >> 2;
+        if (SAMPLING_IS_ALLOWED(marks[i]) && passing[group] > 0 && allowed[group] > 0) w->logits[i] += (float)log1p(passing[group] / allowed[group]);
+    }
+}
+
 void step_constraint(struct work *w)
 {
+    bool passes = false;
+    for (int i = 0; i < w->V && !passes; i++) passes = (w->c->allowed[i] & 3) == SAMPLING_PASSES;
+    if (passes) pass_on(w);
     for (int i = 0; i < w->V; i++)
-        if (!w->c->allowed[i]) w->logits[i] = -INFINITY;
+        if (!SAMPLING_IS_ALLOWED(w->c->allowed[i])) w->logits[i] = -INFINITY;
 }
 
 /* Nothing but these ids; a forbidden one is allowed again. */

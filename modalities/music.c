@@ -76,6 +76,7 @@ static void allowed(const struct modality_state *state, uint8_t *mask)
     }
     else music_order_allowed(state->order, &state->music, &state->place, state->ids, music, &may_end);
     mask[SPECIAL_EOS] = may_end;
+    if (state->order != NULL && state->order->script == NULL) music_order_pass(&state->music, music, &mask[SPECIAL_EOS]);
 }
 
 static void taken(struct modality_state *state, int32_t id)

@@ -1,5 +1,6 @@
 /* Orders of music as masks; see music_order.h. */
 #include "modalities/music_order.h"
+#include "core/sampling.h"
 
 #include <string.h>
 
@@ -48,6 +49,41 @@ void music_order_allowed(const struct music_order *o, const struct music_grammar
     int32_t item = o->script[place->item];
     if (item == MUSIC_SCRIPT_PITCH) free_pitch(o, g, place->item, allowed);
     else allowed[item >= 0 ? item : o->made[-2 - item]] = 1;
+}
+
+enum group { NONE, PILE, MOVE, LEAVE, GROUPS };
+
+static enum group group_of(enum music_kind kind)
+{
+    switch (kind) {
+    case MUSIC_PITCH: case MUSIC_VELOCITY: return PILE;
+    case MUSIC_POS: case MUSIC_PART: return MOVE;
+    case MUSIC_BAR: return LEAVE;
+    default: return NONE;
+    }
+}
+
+static uint8_t mark(bool allowed, bool law, enum group group)
+{
+    return allowed ? SAMPLING_MARK(SAMPLING_ALLOWED, group) : law && group != NONE ? SAMPLING_MARK(SAMPLING_PASSES, group) : SAMPLING_FORBIDDEN;
+}
+
+void music_order_pass(const struct music_grammar *g, uint8_t *allowed, uint8_t *end)
+{
+    uint8_t law[1024];
+    bool may_end, left[GROUPS] = {false};
+    if (g->state < MUSIC_AT_BAR) return;                       /* the header */
+    music_grammar_allowed(g, law, &may_end);
+    for (int32_t id = 0, kind = 0; kind < MUSIC_KINDS; kind++)
+        for (int i = music_kind_count((enum music_kind)kind); i > 0; i--, id++) left[group_of((enum music_kind)kind)] |= allowed[id] != 0;
+    left[LEAVE] |= *end != 0;
+    for (int32_t id = 0, kind = 0; kind < MUSIC_KINDS; kind++) {
+        enum group group = group_of((enum music_kind)kind);
+        if (group == MOVE && !left[MOVE]) group = LEAVE;
+        else if (group == LEAVE && !left[LEAVE]) group = MOVE;
+        for (int i = music_kind_count((enum music_kind)kind); i > 0; i--, id++) allowed[id] = mark(allowed[id], law[id] || kind == MUSIC_BAR, group);      /* behind the told length, too */
+    }
+    *end = mark(*end, true, left[LEAVE] ? LEAVE : MOVE);
 }
 
 void music_order_taken(const struct music_order *o, struct music_place *place, int32_t id)

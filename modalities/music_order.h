@@ -32,6 +32,11 @@ struct music_place { size_t item; };
 void music_order_allowed(const struct music_order *order, const struct music_grammar *grammar, const struct music_place *place, size_t taken,
                          uint8_t *allowed, bool *may_end);
 
+/* What wishes forbid and the grammar does not (allowed, end: as music_order_allowed tells) gets marks that pass its probability on to its like: a pitch's
+ * to other pitches, that of moving on in the bar to other positions and parts, the next bar's and the end's to each other; where nothing of one of
+ * the last two is left, to the other. Else notes would be piled up where a line is not let on. */
+void music_order_pass(const struct music_grammar *grammar, uint8_t *allowed, uint8_t *end);
+
 /* Go on in the script by an id that was taken; the grammar is advanced by the caller. */
 void music_order_taken(const struct music_order *order, struct music_place *place, int32_t id);
 

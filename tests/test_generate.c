@@ -334,6 +334,28 @@ START_TEST(draws_follow_the_distribution)
 }
 END_TEST
 
+/* What passes on its probability gives it to the allowed of its group in proportion; without such it goes to all alike. */
+START_TEST(what_is_forbidden_counts_for_its_like)
+{
+    enum { V = 6 };
+    const float base[V] = {0, 1, 2, 0.5f, 3, -1};
+    const uint8_t yes = SAMPLING_MARK(SAMPLING_ALLOWED, 3), no = SAMPLING_MARK(SAMPLING_PASSES, 3), other = SAMPLING_MARK(SAMPLING_ALLOWED, 1);
+    struct sampling s = SAMPLING_DEFAULT;
+    struct sampling_scratch scratch = scratch_of(V);
+    float logits[V];
+    memcpy(logits, base, sizeof base);
+    sampling_process(&s, &(struct sampling_context){.allowed = (const uint8_t[V]){other, yes, no, yes, no, SAMPLING_FORBIDDEN}}, &scratch, logits);
+    double more = log1p((exp(2) + exp(3)) / (exp(1) + exp(0.5)));
+    ck_assert(logits[0] == 0 && logits[2] == -INFINITY && logits[4] == -INFINITY && logits[5] == -INFINITY);
+    ck_assert_double_eq_tol((double)logits[1], 1 + more, 1e-5);
+    ck_assert_double_eq_tol((double)logits[3], 0.5 + more, 1e-5);
+    memcpy(logits, base, sizeof base);
+    int32_t id = sampling_choose(&s, &(struct sampling_context){.allowed = (const uint8_t[V]){other, other, no, no, no, SAMPLING_FORBIDDEN}}, &scratch, logits);
+    ck_assert(id == 1 && logits[0] == 0 && logits[1] == 1 && logits[3] == -INFINITY);
+    sampling_scratch_free(&scratch);
+}
+END_TEST
+
 /* ---- sequences ---- */
 
 static bool same_ids(const struct ids *a, const struct ids *b) { return a->n == b->n && memcmp(a->id, b->id, a->n * sizeof *a->id) == 0; }
@@ -670,6 +692,7 @@ int main(void)
     tcase_add_test(all, mirostat_keeps_the_surprise);
     tcase_add_test(all, steps_run_in_the_order_asked_for);
     tcase_add_test(all, draws_follow_the_distribution);
+    tcase_add_test(all, what_is_forbidden_counts_for_its_like);
     tcase_add_loop_test(all, batched_equals_single, 0, 4);
     tcase_add_loop_test(all, cached_equals_full_forward, 0, REFERENCES_N);
     tcase_add_loop_test(all, prompt_lookup_changes_nothing, 0, 4);

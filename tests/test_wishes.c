@@ -1,6 +1,7 @@
 /* Hard wishes: pieces drawn uniformly from what the grammar lets through under random wishes, each checked on the decoded score by
  * rules written anew here; wishes in words; what is refused. */
 #include "core/random.h"
+#include "core/sampling.h"
 #include "modalities/music_chords.h"
 #include "modalities/music_order.h"
 #include "modalities/music_words.h"
@@ -436,6 +437,32 @@ START_TEST(values_are_read_or_refused)
 }
 END_TEST
 
+/* What wishes forbid goes to its like: near positions to far ones, the bar behind the last to the end, pitches out of range to those within. */
+START_TEST(what_wishes_forbid_counts_for_its_like)
+{
+    struct music_grammar g;
+    struct music_wishes w = MUSIC_WISHES_NONE;
+    struct error error = {0};
+    uint8_t allowed[1024], end;
+    bool may_end;
+    const int32_t ids[] = {music_id(MUSIC_METRE, music_metre_value(4, 4)), music_id(MUSIC_KEY, MUSIC_KEY_NONE), music_id(MUSIC_TEMPO, 30), music_id(MUSIC_PROGRAM, 0),
+        music_id(MUSIC_BAR, 0), music_id(MUSIC_POS, 0), music_id(MUSIC_PITCH, 60), music_id(MUSIC_DURATION, 5)};
+    w.density = MUSIC_DENSITY_LOW, w.bars = 1, w.high = 70;
+    ck_assert(music_wishes_check(&w, &error));
+    music_grammar_start(&g);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) ck_assert(music_grammar_advance(&g, ids[i]));
+    music_wishes_allowed(&w, &g, 8, 500, allowed, &may_end);
+    end = may_end;
+    music_order_pass(&g, allowed, &end);
+    uint8_t near = allowed[music_id(MUSIC_POS, 6)], far = allowed[music_id(MUSIC_POS, 12)], within = allowed[music_id(MUSIC_PITCH, 64)], above = allowed[music_id(MUSIC_PITCH, 72)], bar = allowed[music_id(MUSIC_BAR, 0)];
+    ck_assert(SAMPLING_IS_ALLOWED(far) && SAMPLING_IS_ALLOWED(within) && SAMPLING_IS_ALLOWED(end));
+    ck_assert((near & 3) == SAMPLING_PASSES && (above & 3) == SAMPLING_PASSES && (bar & 3) == SAMPLING_PASSES);
+    ck_assert(near >> 2 == far >> 2 && above >> 2 == within >> 2 && bar >> 2 == end >> 2);
+    ck_assert(near >> 2 != above >> 2 && near >> 2 != bar >> 2 && above >> 2 != bar >> 2);
+    ck_assert_uint_eq(allowed[music_id(MUSIC_PITCH, 60)], SAMPLING_FORBIDDEN);      /* against the grammar */
+}
+END_TEST
+
 START_TEST(chords_fit_a_melody)
 {
     static const uint8_t bars[6][4] = {{60, 64, 67, 64}, {65, 69, 72, 69}, {67, 71, 74, 71}, {69, 72, 76, 72}, {62, 67, 71, 65}, {60, 67, 64, 60}};
@@ -494,6 +521,7 @@ int main(void)
     tcase_add_test(all, scripts_are_followed);
     tcase_add_loop_test(all, prompts_name_wishes, 0, (int)(sizeof PROMPTS / sizeof *PROMPTS));
     tcase_add_test(all, values_are_read_or_refused);
+    tcase_add_test(all, what_wishes_forbid_counts_for_its_like);
     tcase_add_test(all, chords_fit_a_melody);
     tcase_add_test(all, chords_follow_a_change_of_key);
     suite_add_tcase(suite, all);
