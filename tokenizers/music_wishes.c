@@ -132,11 +132,18 @@ static bool closed(const struct music_grammar *g)
     return (g->part != lead(g) || g->pitch % 12 == tonic_of(g->key)) && (g->part != bass(g) || g->lowest % 12 == tonic_of(g->key));
 }
 
-/* No other position of the bar can come behind this one. */
+/* The last position at which a part that closes may play: its end is heard for a quarter note, or as long as the bar and the density let it. */
+static int close_place(const struct music_wishes *w, const struct music_grammar *g)
+{
+    int widest = densities[w->density].widest, room = widest > 0 && widest < MUSIC_STEPS_PER_QUARTER ? widest : MUSIC_STEPS_PER_QUARTER, length = music_grammar_bar_steps(g);
+    return length > room ? length - room : 0;
+}
+
+/* No other position of the last bar can come behind this one. */
 static bool last_place(const struct music_wishes *w, const struct music_grammar *g)
 {
     int closest = densities[w->density].closest;
-    return g->pos + (closest > 0 ? closest : 1) >= music_grammar_bar_steps(g);
+    return g->pos + (closest > 0 ? closest : 1) > close_place(w, g);
 }
 
 /* ---- full chords ---- */
@@ -353,6 +360,7 @@ static bool pos_fits(const struct music_wishes *w, const struct music_grammar *g
     if (g->program[g->part] == MUSIC_DRUMS && lead(g) != g->part) return true;
     if (g->pos >= 0 && value < g->pos + closest) return false;
     if (widest > 0 && g->part == lead(g) && value > (g->pos < 0 ? 0 : g->pos) + widest) return false;
+    if (closes(w, g) && value > close_place(w, g)) return false;
     return !(w->scale_lock || w->chords > 0 || w->cadence) || higher_pitch_fits(w, &there);
 }
 
@@ -439,7 +447,7 @@ static int32_t next_line(const struct music_wishes *w, const struct music_gramma
     if (owes_chord(w, g)) return music_id(MUSIC_CHORD, music_chord_value(chord_of_bar(w, g)));
     if (g->state == MUSIC_AT_NOTE && tones_owed(w, g) != 0) return next_pitch(w, g);
     if (at_hole(g)) return fill_fits(w, g) ? music_id(MUSIC_FILL, 0) : music_id(MUSIC_BAR, 0);
-    if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_grammar_bar_steps(g)) return music_id(MUSIC_POS, g->pos + widest);
+    if (widest > 0 && g->part == lead(g) && g->pos >= 0 && g->pos + widest < music_grammar_bar_steps(g)) return music_id(MUSIC_POS, closes(w, g) && g->pos + widest > close_place(w, g) ? close_place(w, g) : g->pos + widest);
     if (closes(w, g) && g->pos >= 0 && !closed(g)) return music_id(MUSIC_POS, g->pos + (closest > 0 ? closest : 1));
     unsigned set = due(w, g);
     if (bars_to_be(w, g) == 0) set |= owed(w, g);

@@ -14,7 +14,8 @@
  *     full                there a part of keyboards, guitars, harp or strings plays all of the chord's tones that its range has room for
  *     cadence             a full close: the last bar but one has the dominant's tones at strong positions (unless chords are wished), the last
  *                         one the tonic's; there the first and the last part with pitches play, the first one's last and highest and the
- *                         last one's last and lowest tone is the tonic, and no note sounds beyond the end. Without bars the header tells a `length`
+ *                         last one's last and lowest tone is the tonic, a quarter note before the end at the latest (in high density an eighth; in a
+ *                         shorter bar at its start), and no note sounds beyond the end. Without bars the header tells a `length`
  *     density             how far apart onsets are, by the table in music_wishes.c; the header tells the `density`
  *     holes               bars and parts may be holes; else none is. What fills a hole of bars does not sound beyond it
  *

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hard controls of `play`, checked on the written files by a parser that is not the project's.
 
-  pip install mido;  python3 tests/peers/controls.py ./triptych [TUNES [TUNE_FACTS.py [MODEL]]]
+  pip install mido;  python3 tests/peers/controls.py ./triptych [TUNES [TUNE_FACTS.py [MODEL [SEED]]]]
 
 Random controls and temperatures from 0.5 to 2, ten tunes of each draw made at a time; every tune is parsed with mido and every wish checked, bars and
 scale also by TUNE_FACTS.py. Prints one line a failure and a count.
@@ -97,6 +97,7 @@ def check(w, path):
         voices = [ns for p, ns in parts if p is not None]
         for ns, choose in ((voices[0], max), (voices[-1], min)):
             end = ns[-1][0]; must(end // bar == last and choose(p for s, _, p in ns if s == end) % 12 == tonic, 'cadence: no end on the tonic')
+            must(end - last * bar <= max(0, bar - (240 if w.get('density') == 'high' else 480)), 'cadence: the end is too short')
     if 'chords' in w:
         for s, _, p in pitched:
             if not strong(s) or ('cadence' in w and s // bar == last): continue
@@ -116,7 +117,7 @@ def check(w, path):
         if 'scale-lock' in w and 'key' in w and pitched: must(f['in_key'] == 1, 'in_key by tune_facts')
     return bad
 
-r = random.Random(1); failed = made = refused = 0
+r = random.Random(int(sys.argv[5]) if len(sys.argv) > 5 else 1); failed = made = refused = 0
 with tempfile.TemporaryDirectory() as folder:
     while made < tunes:
         w = wishes(r); n = min(10, tunes - made); path = os.path.join(folder, f'{made}')
