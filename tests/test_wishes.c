@@ -516,7 +516,7 @@ int main(void)
 {
     Suite *suite = suite_create("wishes");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 120);
+    tcase_set_timeout(all, 400);
     tcase_add_test(all, wishes_are_obeyed_always);
     tcase_add_test(all, bars_share_the_room);
     tcase_add_test(all, scripts_are_followed);
