@@ -669,6 +669,12 @@ START_TEST(a_users_tune_keeps_what_ids_do_not_tell)
         score_free(&now);
     }
     score_free(&was);
+    static const char *const breaks[] = {"s/\"velocities\":\\[/&1,/", "s/\"tempos\":\\[0,/\"tempos\":[/", "s/\"names\":\\[/&\"more\",/", "s/\"kits\":\\[0/\"kits\":[\"x\"/"};
+    must("$T vary rich.mid -m model -s 1 -o rich.abc -q && $T redo rich.abc -m model -o again.abc && cmp rich.abc again.abc");
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {      /* a recipe that was tampered with makes no file */
+        snprintf(command, sizeof command, "sed '%s' rich.abc > bad.abc && ! cmp -s rich.abc bad.abc && ! $T redo bad.abc -m model -o none.abc && test ! -e none.abc", breaks[i]);
+        ck_assert_msg(run(said, sizeof said, command) == 0 && strstr(said, "does not fit its ids") != NULL, "%s: %s", breaks[i], said);
+    }
 }
 END_TEST
 
